@@ -1,0 +1,30 @@
+// The connectors and formats that are built in; registry.cc lists them.
+#pragma once
+
+#include "connectors/connector.h"
+
+namespace millrace {
+
+const ConnectorDef& DatagenConnector();
+const ConnectorDef& NexmarkConnector();
+const ConnectorDef& PrintConnector();
+const ConnectorDef& BlackholeConnector();
+const ConnectorDef& FilesystemConnector();
+
+const FormatDef& CsvFormat();
+const FormatDef& JsonFormat();
+const FormatDef& RawFormat();
+
+// The filesystem's two halves, each in a file of its own.
+std::unique_ptr<Source> MakeFilesystemSource(const ConnectorContext& context);
+std::unique_ptr<Sink> MakeFilesystemSink(const ConnectorContext& context);
+
+// The halves of the CSV and JSON formats.
+std::unique_ptr<Decoder> MakeCsvDecoder(const ConnectorContext& context);
+std::unique_ptr<FormatDef::Encoder> MakeCsvEncoder(const ConnectorContext& context);
+// The header line of a file, "" unless csv.header is set.
+std::string MakeCsvHeader(const ConnectorContext& context);
+std::unique_ptr<Decoder> MakeJsonDecoder(const ConnectorContext& context);
+std::unique_ptr<FormatDef::Encoder> MakeJsonEncoder(const ConnectorContext& context);
+
+}  // namespace millrace

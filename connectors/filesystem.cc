@@ -1,0 +1,117 @@
+// The filesystem connector's definition: options, metadata, checks.
+#include <filesystem>
+
+#include "connectors/builtin.h"
+#include "connectors/filesystem_files.h"
+#include "connectors/path_pattern.h"
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = OptionDef::Kind;
+
+OptionDef Ignored(std::string name) {
+  OptionDef def;
+  def.name = std::move(name);
+  def.help = "Accepted, without effect.";
+  def.ignored = true;
+  return def;
+}
+
+std::vector<OptionDef> FilesystemOptions() {
+  return {
+      {"path", Kind::kString, "", "File or directory; relative to the server's directory.", true},
+      {"source.monitor-interval", Kind::kDuration, "",
+       "How often to look for new files and growth; without it the source ends."},
+      {"source.path.regex-pattern", Kind::kString, "",
+       "Only files whose absolute path matches are read."},
+      {"partition.default-name", Kind::kString, "__DEFAULT_PARTITION__",
+       "The directory value that stands for NULL."},
+      {"sink.rolling-policy.file-size", Kind::kSize, "128MB", "Begins a new file at this size."},
+      {"sink.rolling-policy.rollover-interval", Kind::kDuration, "30 min",
+       "Begins a new file at this age."},
+      Ignored("sink.rolling-policy.check-interval"),
+      Ignored("sink.rolling-policy.inactivity-interval"),
+      Ignored("sink.shuffle-by-partition.enable"),
+      Ignored("sink.partition-commit.trigger"),
+      Ignored("sink.partition-commit.delay"),
+      Ignored("sink.partition-commit.watermark-time-zone"),
+      Ignored("sink.partition-commit.policy.kind"),
+      Ignored("sink.partition-commit.policy.class"),
+      Ignored("sink.partition-commit.success-file.name"),
+      Ignored("partition.time-extractor.kind"),
+      Ignored("partition.time-extractor.class"),
+      Ignored("partition.time-extractor.timestamp-pattern"),
+      Ignored("partition.time-extractor.timestamp-formatter"),
+      Ignored("auto-compaction"),
+      Ignored("compaction.file-size"),
+      Ignored("source.report-statistics"),
+  };
+}
+
+// The sibling of a path that does not exist which was probably meant.
+std::string SiblingHint(const fs::path& path) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(path.parent_path(), error); !error && it != fs::end(it);
+       it.increment(error)) {
+    names.push_back(it->path().filename().string());
+  }
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  if (!fs::exists(path.parent_path(), error)) {
+    return "there is no directory " + path.parent_path().string() + " either";
+  }
+  return DidYouMean(path.filename().string(), candidates);
+}
+
+void ValidateFilesystem(const ConnectorContext& context, bool as_sink) {
+  const Option* option = FindOption(context.options, "path");
+  if (option == nullptr) return;  // ValidateOptions has its say.
+  const fs::path path = ResolvePath(context.base_directory, option->value);
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (as_sink && fs::exists(status) && !fs::is_directory(status)) {
+    throw Error(
+        ErrorCode::kInvalidOption,
+        "option 'path': a sink writes into a directory, but '" + option->value + "' is a file",
+        option->value_range);
+  }
+  if (!as_sink && !fs::exists(status)) {
+    throw Error(ErrorCode::kInvalidOption,
+                "option 'path': no such file or directory: '" + path.string() + "'",
+                option->value_range, SiblingHint(path));
+  }
+  if (const Option* pattern = FindOption(context.options, "source.path.regex-pattern")) {
+    PathPattern{*pattern};
+  }
+}
+
+bool IsBounded(const Options& options) {
+  return FindOption(options, "source.monitor-interval") == nullptr;
+}
+
+ConnectorDef MakeDef() {
+  ConnectorDef def;
+  def.name = "filesystem";
+  def.options = FilesystemOptions();
+  def.metadata = {{"file.path", Type(TypeId::kString, false)},
+                  {"file.name", Type(TypeId::kString, false)},
+                  {"file.size", Type(TypeId::kBigInt, false)},
+                  {"file.modification-time", Type::MakeTimestampLtz(3).AsNullable(false)}};
+  def.needs_format = true;
+  def.source = MakeFilesystemSource;
+  def.sink = MakeFilesystemSink;
+  def.bounded = IsBounded;
+  def.validate = ValidateFilesystem;
+  return def;
+}
+
+}  // namespace
+
+const ConnectorDef& FilesystemConnector() {
+  static const ConnectorDef def = MakeDef();
+  return def;
+}
+
+}  // namespace millrace

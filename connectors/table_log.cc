@@ -1,0 +1,292 @@
+#include "connectors/table_log.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <charconv>
+#include <condition_variable>
+#include <exception>
+#include <filesystem>
+#include <map>
+
+#include "base/record_log.h"
+#include "connectors/table_record.h"
+#include "connectors/table_source.h"
+
+namespace millrace {
+namespace {
+
+constexpr uint64_t kSegmentSize = 64 << 20;
+
+// The first row numbers of the segments in the directory.
+std::vector<uint64_t> ListSegments(const std::string& directory) {
+  std::vector<uint64_t> segments;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    uint64_t first_row = 0;
+    std::from_chars(name.data(), name.data() + name.size(), first_row);
+    const std::filesystem::path path = TableSegmentPath(directory, first_row);
+    if (path.filename() == name) segments.push_back(first_row);
+  }
+  std::ranges::sort(segments);
+  return segments;
+}
+
+void CreateDirectory(const std::string& directory, bool sync) {
+  std::error_code error;
+  if (!std::filesystem::create_directories(directory, error) && error) {
+    throw Error(ErrorCode::kIo, "cannot create '" + directory + "': " + error.message());
+  }
+  if (sync) SyncDirectory(ParentDirectory(directory));
+}
+
+}  // namespace
+
+struct TableLog::State {
+  class Follower;  // A source.
+
+  State(std::string log_directory, Schema table_schema, bool sync_appends);
+
+  void OpenLast();
+  // Reads the last segment. False when it holds no rows.
+  bool Recover(uint64_t segment);
+  // All REQUIRE the mutex.
+  void Write(std::string* record, uint32_t row_count);
+  void Roll();
+  void SyncTo(uint64_t record, std::unique_lock<std::mutex>* lock);
+  void Publish();
+
+  void CallListeners() {
+    const std::lock_guard lock(listeners_mutex);
+    for (const auto& [source, f] : listeners) f();
+  }
+
+  const std::string directory;
+  const Schema schema;
+  const bool sync;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::shared_ptr<RecordLog> log;                        // The last segment.
+  std::map<std::string, uint64_t, std::less<>> writers;  // Last sequences.
+  uint64_t rows = 0;
+  uint64_t written = 0;      // Records written since the log was opened,
+  uint64_t synced = 0;       // and how many of them are durable,
+  uint64_t synced_rows = 0;  // with the rows up to this number,
+  uint64_t awaited = 0;      // and how many must be before readers may see the last row.
+  bool syncing = false;      // Some thread is at it, without the mutex.
+  std::exception_ptr error;  // Of a sync: what is durable is unknown, so nothing may follow.
+
+  std::atomic<uint64_t> visible_rows = 0;
+
+  std::mutex listeners_mutex;  // Held while they are called: none may come back to its source.
+  std::map<const void*, std::function<void()>> listeners;
+};
+
+class TableLog::State::Follower : public Source {
+ public:
+  Follower(std::shared_ptr<State> log, const std::vector<size_t>& columns, bool bounded)
+      : log_(std::move(log)),
+        reader_(log_->directory, log_->schema, columns),
+        bounded_(bounded),
+        last_row_(log_->visible_rows) {}
+  ~Follower() override { OnReady(nullptr); }
+
+  std::vector<std::string> Partitions() override { return {""}; }
+  void Seek(size_t, const SourcePosition& position) override {
+    reader_.Seek(TablePosition::Parse(position), log_->visible_rows);
+  }
+  SourceBatch Poll(size_t, size_t max_rows) override {
+    return Read(bounded_ ? last_row_ : log_->visible_rows.load(), max_rows);
+  }
+  SourceBatch PollUntil(size_t, const SourcePosition& end, size_t max_rows) override {
+    const uint64_t row = TablePosition::Parse(end).row;
+    if (row < reader_.position().row || row > log_->visible_rows) {
+      throw Error(ErrorCode::kIo, "a table's log cannot be read from position '" +
+                                      reader_.position().ToString() + "' up to '" + end + "'");
+    }
+    SourceBatch batch = Read(row, max_rows);
+    // The start has two names.
+    if (reader_.position().row == row) batch.next = end;
+    return batch;
+  }
+  void OnReady(std::function<void()> f) override {
+    const std::lock_guard lock(log_->listeners_mutex);
+    if (f) {
+      log_->listeners[this] = std::move(f);
+    } else {
+      log_->listeners.erase(this);
+    }
+  }
+  bool bounded() const override { return bounded_; }
+
+ private:
+  SourceBatch Read(uint64_t limit, size_t max_rows) {
+    SourceBatch batch;
+    batch.rows = reader_.Read(limit, max_rows);
+    batch.next = reader_.position().ToString();
+    batch.end = bounded_ && reader_.position().row >= last_row_;
+    return batch;
+  }
+
+  const std::shared_ptr<State> log_;
+  TableReader reader_;
+  const bool bounded_;
+  const uint64_t last_row_;
+};
+
+TableLog::State::State(std::string log_directory, Schema table_schema, bool sync_appends)
+    : directory(std::move(log_directory)), schema(std::move(table_schema)), sync(sync_appends) {
+  CreateDirectory(directory, sync);
+  OpenLast();
+  synced_rows = rows;
+  Publish();
+}
+
+void TableLog::State::OpenLast() {
+  std::vector<uint64_t> segments = ListSegments(directory);
+  if (segments.empty()) segments.push_back(0);
+  for (;; segments.pop_back()) {
+    const uint64_t segment = segments.back();
+    log = std::make_shared<RecordLog>(TableSegmentPath(directory, segment));
+    writers.clear();
+    if (Recover(segment) || segments.size() == 1) return;
+    // A crash while it was begun: it may not know every writer.
+    std::filesystem::remove(log->path());
+  }
+}
+
+bool TableLog::State::Recover(uint64_t segment) {
+  rows = segment;
+  RecordLogReader reader(log->path());
+  for (uint64_t offset = 0; offset < log->end();) {
+    const auto found = reader.Read(offset);
+    const TableRecord record = ParseTableRecord(found->payload);
+    if (record.first_row != rows) {
+      throw Error(ErrorCode::kIo, "'" + log->path() + "' lacks row " + std::to_string(rows));
+    }
+    rows += record.rows;
+    if (!record.writer.empty()) writers[std::string(record.writer)] = record.sequence;
+    offset = found->next;
+  }
+  return rows > segment;
+}
+
+void TableLog::State::Roll() {
+  if (sync) {
+    try {
+      log->Sync();
+    } catch (const Error&) {
+      error = std::current_exception();
+      throw;
+    }
+  }
+  auto next = std::make_shared<RecordLog>(TableSegmentPath(directory, rows));
+  for (const auto& [writer, sequence] : writers) {
+    std::string record = EncodeTableRecord(writer, sequence, {});
+    SetFirstRow(&record, rows);
+    next->Append(record);
+  }
+  log = std::move(next);
+}
+
+void TableLog::State::Write(std::string* record, uint32_t row_count) {
+  if (error) std::rethrow_exception(error);
+  if (log->end() >= kSegmentSize) Roll();
+  SetFirstRow(record, rows);
+  log->Append(*record);
+  rows += row_count;
+  ++written;
+}
+
+void TableLog::State::Publish() {
+  const uint64_t publishable = awaited <= synced ? rows : synced_rows;
+  visible_rows = std::max(visible_rows.load(), publishable);
+}
+
+void TableLog::State::SyncTo(uint64_t record, std::unique_lock<std::mutex>* lock) {
+  while (synced < record) {
+    if (error) std::rethrow_exception(error);
+    if (syncing) {
+      changed.wait(*lock);
+      continue;
+    }
+    syncing = true;
+    // Earlier segments were synced when the log went on to the next.
+    const std::shared_ptr<RecordLog> last = log;
+    const uint64_t end = written, end_rows = rows;
+    std::exception_ptr failure;
+    lock->unlock();
+    try {
+      last->Sync();
+    } catch (const Error&) {
+      failure = std::current_exception();
+    }
+    lock->lock();
+    syncing = false;
+    if (failure) {
+      error = failure;
+    } else {
+      synced = end;
+      synced_rows = end_rows;
+      Publish();
+    }
+    changed.notify_all();
+  }
+}
+
+TableLog::TableLog(std::string directory, Schema schema, bool sync)
+    : state_(std::make_shared<State>(std::move(directory), std::move(schema), sync)) {}
+TableLog::~TableLog() = default;
+
+uint64_t TableLog::Append(const Batch& rows) {
+  assert(rows.columns.size() == state_->schema.size());
+  if (rows.size == 0) return this->rows();
+  std::string record = EncodeTableRecord("", 0, rows);
+  std::unique_lock lock(state_->mutex);
+  state_->Write(&record, static_cast<uint32_t>(rows.size));
+  const uint64_t first_row = state_->rows - rows.size;
+  if (state_->sync) {
+    state_->awaited = state_->written;
+    state_->SyncTo(state_->written, &lock);
+  } else {
+    state_->Publish();
+  }
+  lock.unlock();
+  state_->CallListeners();
+  return first_row;
+}
+
+void TableLog::AppendOnce(const std::string& writer, uint64_t sequence, const Batch& rows) {
+  assert(!writer.empty() && (rows.size == 0 || rows.columns.size() == state_->schema.size()));
+  std::string record = EncodeTableRecord(writer, sequence, rows);
+  {
+    const std::lock_guard lock(state_->mutex);
+    const auto last = state_->writers.find(writer);
+    if (last != state_->writers.end() && sequence <= last->second) return;
+    state_->Write(&record, static_cast<uint32_t>(rows.size));
+    state_->writers[writer] = sequence;
+    state_->Publish();
+  }
+  if (rows.size > 0) state_->CallListeners();
+}
+
+void TableLog::SyncAll() {
+  if (!state_->sync) return;
+  std::unique_lock lock(state_->mutex);
+  state_->SyncTo(state_->written, &lock);
+}
+
+uint64_t TableLog::rows() const { return state_->visible_rows; }
+
+std::unique_ptr<Source> TableLog::OpenSource(std::vector<size_t> columns, bool bounded) {
+  return std::make_unique<State::Follower>(state_, columns, bounded);
+}
+
+void TableLog::Remove(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::remove_all(directory, error);
+  if (error) throw Error(ErrorCode::kIo, "cannot remove '" + directory + "': " + error.message());
+}
+
+}  // namespace millrace

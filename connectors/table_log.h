@@ -1,0 +1,54 @@
+// Embedded tables: an append-only, durable, replayable log of rows.
+//
+//   DIR/NNNNNNNNNNNNNNNNNNNN.log   segments of records (base/record_log.h), named after the number
+//                                  of their first row
+//   record := writer:string sequence:fixed64 first_row:fixed64 rows:fixed32 row*
+//   string := size:varint32 bytes
+//   row    := weight:fixed64, then the columns in the encoding of types/row_key.h
+// A segment begins with a record without rows for each writer known so far (its last sequence), so
+// that only the last segment is read when the log is opened.
+// A position is "segment:offset:row": the segment's first row, the offset of a record in it, and
+// the number of the next row, which may be within the record or behind it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "connectors/connector.h"
+
+namespace millrace {
+
+// Thread-safe.
+class TableLog {
+ public:
+  // Opens or creates the log of rows of `schema`.
+  TableLog(std::string directory, Schema schema, bool sync);
+  ~TableLog();
+
+  // Appends the rows as one record and returns when they are durable (group commit: concurrent
+  // appends share one fsync). Returns the number of the first row. Readers see the record as a
+  // whole, and only when it is durable. REQUIRES: columns of the schema. Throws Error(kIo).
+  uint64_t Append(const Batch& rows);
+  // The same, for a writer that may repeat itself after a crash: does nothing when the writer's
+  // `sequence` is already in the log or below it. Not synced: SyncAll() makes it durable.
+  void AppendOnce(const std::string& writer, uint64_t sequence, const Batch& rows);
+  void SyncAll();
+  uint64_t rows() const;
+
+  // A source with one partition (""). Unbounded: follows the log; bounded: ends where the log ended
+  // when it was opened. Polls never cut a record in two unless it is larger than max_rows * 16.
+  // `columns`: indices into the schema. The log must outlive it.
+  std::unique_ptr<Source> OpenSource(std::vector<size_t> columns, bool bounded);
+
+  // Removes the files. No reader or writer may be open.
+  static void Remove(const std::string& directory);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,336 @@
+#include "executor/aggregate.h"
+
+#include <algorithm>
+
+#include "types/datetime.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kTimeKeyBytes = 9;  // A window column in a key: not null, 8 bytes.
+
+int64_t SaturatingAdd(int64_t a, int64_t b) {
+  int64_t sum;
+  return __builtin_add_overflow(a, b, &sum) ? kMaxWatermark : sum;
+}
+
+bool IsExtreme(const std::string& name) { return name == "min" || name == "max"; }
+
+}  // namespace
+
+AggregateOperator::AggregateOperator(AggregateOptions options, PartitionContext* context)
+    : options_(std::move(options)),
+      context_(context),
+      global_(options_.plan.keys.empty()),
+      window_prefix_(kTimeKeyBytes * (options_.plan.window_end.has_value() +
+                                      options_.plan.window_start.has_value())),
+      groups_(LayOut(), options_.tracked) {
+  assert(!options_.plan.window_end || *options_.plan.window_end == 0);
+  assert(!options_.plan.window_start || *options_.plan.window_start == 1);
+}
+
+size_t AggregateOperator::LayOut() {
+  size_t at = GroupTable::kPayload + sizeof(int64_t);  // Behind Rows().
+  for (const AggregateCall& c : options_.plan.calls) {
+    Call call;
+    call.kernel = c.function.kernel;
+    call.argument = c.argument;
+    call.filter = c.filter;
+    call.extreme = c.function.multiset_extreme;
+    call.distinct = c.distinct && !IsExtreme(c.function.name);
+    call.offset = at;
+    at += (call.kernel.state_size + 7) & ~size_t{7};
+    if (call.distinct || call.extreme != 0) {
+      call.values = std::make_unique<ValueTable>(at, call.extreme != 0, options_.tracked);
+      at += sizeof(char*);
+    }
+    calls_.push_back(std::move(call));
+  }
+  return at - GroupTable::kPayload;
+}
+
+int64_t AggregateOperator::WindowEnd(const char* group) const {
+  uint64_t big_endian;
+  std::memcpy(&big_endian, groups_.key(group).data() + 1, sizeof big_endian);
+  return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
+}
+
+int64_t AggregateOperator::CloseTime(int64_t window_end) const {
+  return SaturatingAdd(window_end - kMicrosPerMilli, options_.plan.grace);
+}
+
+int64_t AggregateOperator::DropTime(int64_t window_end) const {
+  return SaturatingAdd(CloseTime(window_end), options_.plan.allowed_lateness);
+}
+
+void AggregateOperator::DropLateRows(const StepTime& time, Batch* batch) {
+  const size_t column = options_.plan.keys[*options_.plan.window_end];
+  const Column& ends = batch->columns[column];
+  auto late = [&](size_t i) { return DropTime(ends.at<int64_t>(i)) <= time.before; };
+  size_t n = 0;
+  for (size_t i = 0; i < batch->size; ++i) n += late(i);
+  if (n == 0) return;
+  std::vector<uint32_t> good;
+  for (uint32_t i = 0; i < batch->size; ++i) {
+    if (!late(i)) {
+      good.push_back(i);
+      continue;
+    }
+    const int64_t end = ends.at<int64_t>(i);
+    std::string reason = "its window ended at ";
+    AppendTimestamp({end}, 3, ' ', &reason);
+    context_->late.push_back({"Aggregate", std::move(reason), RowToJson(*batch, options_.input, i),
+                              batch->weight(i), end - kMicrosPerMilli, time.before});
+  }
+  *batch = batch->Take(good);
+}
+
+void AggregateOperator::Register(char* group) {
+  for (const Call& call : calls_) call.kernel.init(group + call.offset);
+  const std::string_view key = groups_.key(group);
+  if (window_prefix_ > 0 && key.size() > window_prefix_) {
+    const uint64_t hash = HashBytes(key.substr(window_prefix_));
+    GroupTable::header(group).vnode = static_cast<uint8_t>(VnodeOf(hash));
+  }
+  if (windowed()) windows_[WindowEnd(group)].push_back(group);
+}
+
+// Before the groups change: their checkpoint copy, and what was emitted of them.
+void AggregateOperator::Touch(std::span<char* const> groups, const StepTime& time) {
+  for (char* group : groups) {
+    groups_.BeforeChange(group);
+    GroupTable::Header& header = GroupTable::header(group);
+    if (header.touched) continue;
+    if (options_.plan.emit_on_close && CloseTime(WindowEnd(group)) > time.before) continue;
+    header.touched = true;
+    char* before = nullptr;
+    if (Exists(group)) {
+      before = before_.Allocate(groups_.row_size());
+      std::memcpy(before, group, groups_.row_size());
+    }
+    touched_.push_back({group, before});
+  }
+}
+
+void AggregateOperator::UpdateValues(const Batch& batch, Call& call, const int64_t* weights,
+                                     const uint8_t* filter) {
+  const Column& argument = batch.columns[*call.argument];
+  std::vector<uint8_t> skip(batch.size);
+  for (size_t i = 0; i < batch.size; ++i) {
+    skip[i] = argument.IsNull(i) || (filter != nullptr && filter[i] == 0);
+  }
+  std::vector<size_t> columns = options_.plan.keys;
+  columns.push_back(*call.argument);
+  std::vector<int64_t> distinct;
+  call.values->Add(RowKeys(batch, columns), rows_, weights, skip, &distinct);
+  if (call.distinct) {
+    call.kernel.update(rows_, call.offset, &argument, distinct.data(), nullptr, heap_.get());
+  }
+}
+
+void AggregateOperator::Update(const Batch& batch) {
+  const int64_t* weights = batch.append_only() ? nullptr : batch.weights.data();
+  for (size_t i = 0; i < batch.size; ++i) Rows(rows_[i]) += weights ? weights[i] : 1;
+  for (Call& call : calls_) {
+    std::vector<uint8_t> filter;
+    if (call.filter) {
+      const Column& keep = batch.columns[*call.filter];
+      filter.resize(batch.size);
+      for (size_t i = 0; i < batch.size; ++i) filter[i] = !keep.IsNull(i) && keep.at<bool>(i);
+    }
+    const uint8_t* filter_bytes = call.filter ? filter.data() : nullptr;
+    if (call.values) {
+      UpdateValues(batch, call, weights, filter_bytes);
+      continue;
+    }
+    const Column* argument = call.argument ? &batch.columns[*call.argument] : nullptr;
+    call.kernel.update(rows_, call.offset, argument, weights, filter_bytes, heap_.get());
+  }
+}
+
+void AggregateOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit&) {
+  if (windowed() && options_.plan.decides_late && time.before != kMinWatermark) {
+    DropLateRows(time, &batch);
+  }
+  if (batch.size == 0) return;
+  rows_.resize(batch.size);
+  // New groups are registered before Touch() looks at them; a new group exists nowhere yet.
+  const size_t known = groups_.size();
+  groups_.FindOrInsert(RowKeys(batch, options_.plan.keys), rows_,
+                       [this](char* row, size_t) { Register(row); });
+  started_ |= groups_.size() > known;
+  Touch(rows_, time);
+  Update(batch);
+}
+
+void AggregateOperator::RefreshExtremes(std::span<char* const> groups) {
+  for (Call& call : calls_) {
+    if (call.extreme == 0) continue;
+    const Type& type = options_.input[*call.argument].type;
+    Column values = MakeColumn(type, groups.size());
+    auto heap = std::make_shared<Arena>();
+    for (size_t i = 0; i < groups.size(); ++i) {
+      call.kernel.init(groups[i] + call.offset);
+      auto value = call.values->Extreme(groups_.key(groups[i]), call.extreme > 0);
+      if (value) {
+        DecodeKeyColumn(&*value, &values, i, heap.get());
+      } else {
+        values.SetNull(i);
+      }
+    }
+    call.kernel.update(groups, call.offset, &values, nullptr, nullptr, heap_.get());
+  }
+}
+
+void AggregateOperator::EmitRows(std::span<const char* const> states,
+                                 std::span<const char* const> groups, std::vector<int64_t> weights,
+                                 const Emit& emit) {
+  if (states.empty()) return;
+  Batch out;
+  out.size = states.size();
+  auto heap = std::make_shared<Arena>();
+  const size_t keys = options_.plan.keys.size();
+  for (size_t c = 0; c < keys; ++c) {
+    out.columns.push_back(MakeColumn(options_.output[c].type, out.size));
+    out.columns.back().KeepAlive(heap);
+  }
+  for (size_t i = 0; i < groups.size(); ++i) {
+    std::string_view key = groups_.key(groups[i]);
+    for (size_t c = 0; c < keys; ++c) DecodeKeyColumn(&key, &out.columns[c], i, heap.get());
+  }
+  RowErrors errors;
+  for (Call& call : calls_)
+    out.columns.push_back(call.kernel.evaluate(states, call.offset, &errors));
+  const bool append_only = std::ranges::all_of(weights, [](int64_t w) { return w == 1; });
+  if (!append_only) out.weights = std::move(weights);
+  if (DropFailedRows(errors, "Aggregate", options_.output, context_, &out)) had_errors_ = true;
+  if (out.size > 0) emit(std::move(out));
+}
+
+void AggregateOperator::EmitChanges(const Emit& emit) {
+  std::vector<char*> changed;
+  for (const Touched& t : touched_) changed.push_back(t.group);
+  RefreshExtremes(changed);
+  std::vector<const char*> states, groups;
+  std::vector<int64_t> weights;
+  auto add = [&](const char* state, const char* group, int64_t weight) {
+    states.push_back(state);
+    groups.push_back(group);
+    weights.push_back(weight);
+  };
+  const size_t head = GroupTable::kPayload + sizeof(int64_t);
+  for (auto [group, before] : touched_) {
+    GroupTable::header(group).touched = false;
+    const bool exists = Exists(group);
+    // Only the number of rows changed, which nobody sees.
+    if (before && exists &&
+        std::memcmp(before + head, group + head, groups_.row_size() - head) == 0) {
+      continue;
+    }
+    if (before && (!exists || !options_.upsert || had_errors_)) add(before, group, -1);
+    if (exists) add(group, group, +1);
+  }
+  const bool errors_before = had_errors_;
+  EmitRows(states, groups, std::move(weights), emit);
+  if (options_.upsert && had_errors_ && !errors_before) {
+    // The first failure: rows that fail now must still leave, as they will from here on.
+    states.clear();
+    groups.clear();
+    for (auto [group, before] : touched_) {
+      if (before && Exists(group)) add(before, group, -1);
+    }
+    std::vector<int64_t> retractions(states.size(), -1);
+    EmitRows(states, groups, std::move(retractions), emit);
+    states.clear();
+    groups.clear();
+    for (auto [group, before] : touched_) {
+      if (before && Exists(group)) add(group, group, +1);
+    }
+    const size_t reported = context_->errors.size();
+    EmitRows(states, groups, std::vector<int64_t>(states.size(), 1), emit);
+    context_->errors.resize(reported);  // Reported above.
+  }
+  std::vector<char*> emptied;
+  for (const Touched& t : touched_) {
+    if (!Exists(t.group) && Rows(t.group) == 0 && !windowed()) emptied.push_back(t.group);
+  }
+  for (char* group : emptied) DropGroup(group);
+  touched_.clear();
+  before_.Clear();
+}
+
+void AggregateOperator::FireWindow(std::span<char* const> groups, const Emit& emit) {
+  RefreshExtremes(groups);
+  std::vector<const char*> live;
+  for (const char* group : groups) {
+    if (Exists(group)) live.push_back(group);
+  }
+  EmitRows(live, live, std::vector<int64_t>(live.size(), 1), emit);
+}
+
+void AggregateOperator::DropGroup(char* group) {
+  for (Call& call : calls_) {
+    if (call.values) call.values->DropGroup(group);
+  }
+  groups_.Erase(group);
+}
+
+void AggregateOperator::CloseWindows(const StepTime& time, const Emit& emit) {
+  for (auto it = windows_.begin(); it != windows_.end();) {
+    if (CloseTime(it->first) > time.watermark) break;
+    // A window that was closed before the step began has been emitted then.
+    if (options_.plan.emit_on_close && CloseTime(it->first) > time.before) {
+      FireWindow(it->second, emit);
+    }
+    if (DropTime(it->first) > time.watermark) {
+      ++it;
+      continue;
+    }
+    for (char* group : it->second) DropGroup(group);
+    it = windows_.erase(it);
+  }
+}
+
+void AggregateOperator::OnStep(const StepTime& time, const Emit& emit) {
+  if (global_ && groups_.size() == 0 &&
+      PartitionOf(HashBytes(""), context_->partitions) == context_->partition) {
+    bool created = false;
+    char* group = groups_.FindOrInsert("", HashBytes(""), &created);
+    Register(group);
+    groups_.BeforeChange(group);
+    GroupTable::header(group).touched = true;
+    touched_.push_back({group, nullptr});
+  } else if (global_ && started_) {
+    // Its first row made the group: nothing had been emitted.
+    for (Touched& t : touched_) t.before = nullptr;
+  }
+  started_ = false;
+  if (!touched_.empty()) EmitChanges(emit);
+  if (windowed()) CloseWindows(time, emit);
+  if (heap_->arena.allocated() > compact_at_) CompactHeap();
+}
+
+void AggregateOperator::CompactHeap() {
+  auto fresh = std::make_unique<AggregateHeap>();
+  std::string bytes;
+  for (Call& call : calls_) {
+    if (!call.kernel.serialize) continue;
+    groups_.ForEach([&](char* group) {
+      bytes.clear();
+      call.kernel.serialize(group + call.offset, &bytes);
+      std::string_view in = bytes;
+      call.kernel.init(group + call.offset);
+      call.kernel.deserialize(&in, group + call.offset, fresh.get());
+    });
+  }
+  heap_ = std::move(fresh);
+  compact_at_ = (1 << 20) + 2 * heap_->arena.allocated();
+}
+
+size_t AggregateOperator::state_bytes() const {
+  size_t bytes = groups_.bytes() + heap_->arena.allocated();
+  for (const Call& call : calls_) bytes += call.values ? call.values->bytes() : 0;
+  return bytes;
+}
+
+}  // namespace millrace

@@ -1,0 +1,105 @@
+// GROUP BY, unbounded and windowed.
+//
+// Accumulates during a step, then emits at most one -1 and one +1 row per changed group. A window's
+// groups are emitted and dropped when the watermark passes its end; rows behind it are late.
+//
+// State rows: key := window_end window_start (window aggregates) and the other keys, so that
+// closing is a range in the store;
+//             value := rows:fixed64, then per call its state's bytes or its own serialisation.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "executor/operator.h"
+#include "executor/value_table.h"
+#include "planner/plan.h"
+#include "state/group_table.h"
+
+namespace millrace {
+
+struct AggregateOptions {
+  Aggregate plan;
+  Schema input;  // For late rows.
+  Schema output;
+  bool upsert = false;   // Every consumer keeps rows by the group key, so an update needs no -1.
+  bool tracked = false;  // Checkpoints are taken.
+  OperatorId id = 0;     // This operator's state; DISTINCT and MIN/MAX sets have id + 1 + call.
+};
+
+class AggregateOperator final : public Operator {
+ public:
+  AggregateOperator(AggregateOptions options, PartitionContext* context);
+
+  void OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) override;
+  void OnStep(const StepTime& time, const Emit& emit) override;
+  void BeginCheckpoint(StateWriter* writer) override;
+  bool CopySlice(size_t max_rows) override;
+  void Restore(const Store& store, size_t partition, size_t partitions) override;
+  size_t state_bytes() const override;
+  size_t state_rows() const override { return groups_.size(); }
+
+ private:
+  struct Call {
+    AggregateKernel kernel;
+    std::optional<size_t> argument, filter;
+    int extreme = 0;
+    bool distinct = false;
+    size_t offset = 0;                   // Of the state in a group row.
+    std::unique_ptr<ValueTable> values;  // DISTINCT, and extremes over updating input.
+  };
+
+  static int64_t& Rows(char* group) {
+    return *reinterpret_cast<int64_t*>(group + GroupTable::kPayload);
+  }
+  static int64_t Rows(const char* group) {
+    return *reinterpret_cast<const int64_t*>(group + GroupTable::kPayload);
+  }
+  bool Exists(const char* group) const { return Rows(group) > 0 || global_; }
+
+  size_t LayOut();
+  bool windowed() const { return options_.plan.window_end.has_value(); }
+  int64_t WindowEnd(const char* group) const;
+  // The watermark at which a window is emitted (if it is emitted once), and at which it is dropped.
+  int64_t CloseTime(int64_t window_end) const;
+  int64_t DropTime(int64_t window_end) const;
+  void DropLateRows(const StepTime& time, Batch* batch);
+  void Register(char* group);
+  void Touch(std::span<char* const> groups, const StepTime& time);
+  void Update(const Batch& batch);
+  void UpdateValues(const Batch& batch, Call& call, const int64_t* weights, const uint8_t* filter);
+  void RefreshExtremes(std::span<char* const> groups);
+  void EmitChanges(const Emit& emit);
+  void FireWindow(std::span<char* const> groups, const Emit& emit);
+  void EmitRows(std::span<const char* const> states, std::span<const char* const> groups,
+                std::vector<int64_t> weights, const Emit& emit);
+  void DropGroup(char* group);
+  void CloseWindows(const StepTime& time, const Emit& emit);
+  void CompactHeap();
+  void EncodeGroup(const char* group, std::string* value) const;
+  void DecodeGroup(std::string_view value, char* group);
+  char* GroupOfValue(std::string_view key);
+
+  AggregateOptions options_;
+  PartitionContext* context_;
+  bool global_;           // No keys: one row, also over no input.
+  size_t window_prefix_;  // Bytes of the key before the keys that choose the partition.
+  std::vector<Call> calls_;
+  std::unique_ptr<AggregateHeap> heap_ = std::make_unique<AggregateHeap>();
+  size_t compact_at_ = 1 << 20;  // Size of the heap at which dead strings are dropped.
+  GroupTable groups_;
+  std::map<int64_t, std::vector<char*>> windows_;  // By end, in the order of their creation.
+  bool had_errors_ = false;  // Some group failed: its error row must be retractable from now on.
+  bool started_ = false;
+  // The running step: changed groups and their rows when it began (null where nothing was emitted).
+  struct Touched {
+    char* group;
+    const char* before;
+  };
+  std::vector<Touched> touched_;
+  Arena before_;
+  std::vector<char*> rows_;  // Scratch: the group of each input row.
+};
+
+}  // namespace millrace

@@ -1,0 +1,78 @@
+#include "executor/aggregate.h"
+
+namespace millrace {
+
+void AggregateOperator::EncodeGroup(const char* group, std::string* value) const {
+  const int64_t rows = Rows(group);
+  value->append(reinterpret_cast<const char*>(&rows), sizeof rows);
+  for (const Call& call : calls_) {
+    if (call.kernel.serialize) {
+      call.kernel.serialize(group + call.offset, value);
+    } else {
+      value->append(group + call.offset, call.kernel.state_size);
+    }
+  }
+}
+
+void AggregateOperator::DecodeGroup(std::string_view value, char* group) {
+  std::memcpy(&Rows(group), value.data(), sizeof(int64_t));
+  value.remove_prefix(sizeof(int64_t));
+  for (const Call& call : calls_) {
+    if (call.kernel.deserialize) {
+      call.kernel.deserialize(&value, group + call.offset, heap_.get());
+    } else {
+      std::memcpy(group + call.offset, value.data(), call.kernel.state_size);
+      value.remove_prefix(call.kernel.state_size);
+    }
+  }
+}
+
+char* AggregateOperator::GroupOfValue(std::string_view key) {
+  std::string_view rest = key;
+  Arena scratch;
+  for (size_t c = 0; c < options_.plan.keys.size(); ++c) {
+    Column column = MakeColumn(options_.output[c].type, 1);
+    DecodeKeyColumn(&rest, &column, 0, &scratch);
+  }
+  const std::string_view group_key = key.substr(0, key.size() - rest.size());
+  char* group = groups_.Find(group_key, HashBytes(group_key));
+  assert(group != nullptr);
+  return group;
+}
+
+void AggregateOperator::BeginCheckpoint(StateWriter* writer) {
+  groups_.BeginCheckpoint(options_.id, writer, [this](const char* group, std::string* value) {
+    EncodeGroup(group, value);
+  });
+  for (size_t c = 0; c < calls_.size(); ++c) {
+    const OperatorId id = options_.id + 1 + static_cast<OperatorId>(c);
+    if (calls_[c].values) calls_[c].values->BeginCheckpoint(id, writer);
+  }
+}
+
+bool AggregateOperator::CopySlice(size_t max_rows) {
+  if (!groups_.CopySlice(max_rows)) return false;
+  return std::all_of(calls_.begin(), calls_.end(),
+                     [&](Call& call) { return !call.values || call.values->CopySlice(max_rows); });
+}
+
+void AggregateOperator::Restore(const Store& store, size_t partition, size_t partitions) {
+  store.Scan(options_.id, partition, partitions,
+             [&](uint32_t vnode, std::string_view key, std::string_view value) {
+               groups_.Reserve(1);
+               bool created = false;
+               char* group = groups_.FindOrInsert(key, HashBytes(key), &created);
+               Register(group);
+               DecodeGroup(value, group);
+               GroupTable::header(group).vnode = static_cast<uint8_t>(vnode);
+               GroupTable::MarkRestored(group);
+             });
+  for (size_t c = 0; c < calls_.size(); ++c) {
+    if (!calls_[c].values) continue;
+    const OperatorId id = options_.id + 1 + static_cast<OperatorId>(c);
+    calls_[c].values->Restore(id, store, partition, partitions,
+                              [this](std::string_view key) { return GroupOfValue(key); });
+  }
+}
+
+}  // namespace millrace

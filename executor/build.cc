@@ -1,0 +1,360 @@
+#include "executor/build.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "executor/aggregate.h"
+#include "executor/sort.h"
+#include "executor/stateless.h"
+#include "planner/planner.h"
+#include "types/row_key.h"
+
+namespace millrace {
+namespace {
+
+// Operator ids: the job above, the node in its job (and room for its tables) below.
+constexpr OperatorId kIdsPerJob = 1 << 16;
+constexpr OperatorId kIdsPerNode = 64;
+constexpr OperatorId kSystemIds = kIdsPerJob - 256;
+constexpr size_t kSystemViewRows = 100'000;
+
+Batch RowsToBatch(const std::vector<std::vector<Value>>& rows, const Schema& schema) {
+  Batch batch;
+  batch.size = rows.size();
+  auto heap = std::make_shared<Arena>();
+  for (size_t c = 0; c < schema.size(); ++c) {
+    Column column = MakeColumn(schema[c].type, rows.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      SetValue(rows[i][c], schema[c].type, &column, i, heap.get());
+    }
+    column.KeepAlive(heap);
+    batch.columns.push_back(std::move(column));
+  }
+  return batch;
+}
+
+// Keys that choose a group's partition: not its window, unless there is nothing else, so that a
+// key's windows stay together.
+std::vector<size_t> ExchangeKeys(const Aggregate& op) {
+  std::vector<size_t> keys;
+  for (size_t k = 0; k < op.keys.size(); ++k) {
+    if (k == op.window_end || k == op.window_start) continue;
+    keys.push_back(op.keys[k]);
+  }
+  return keys.empty() ? op.keys : keys;
+}
+
+}  // namespace
+
+ViewSpec ViewSpecOf(const Materialize& op, const Node& input) {
+  ViewSpec spec;
+  spec.schema = input.schema;
+  spec.key = input.properties.key;
+  spec.retention = op.retention;
+  if (op.retention > 0) {
+    const Properties& p = input.properties;
+    spec.retention_column = p.window.end;
+    if (!spec.retention_column && !p.event_times.empty()) spec.retention_column = p.event_times[0];
+  }
+  if (input.properties.has_key) {
+    spec.kind = ViewSpec::Kind::kKeyed;
+  } else if (input.properties.append_only && op.retention == 0) {
+    spec.kind = ViewSpec::Kind::kAppend;
+  } else {
+    spec.kind = ViewSpec::Kind::kBag;
+  }
+  return spec;
+}
+
+void DataflowBuilder::Build(const Plan& plan) {
+  const size_t root = Add(*plan.root);
+  const bool has_output = std::holds_alternative<Materialize>(plan.root->op) ||
+                          std::holds_alternative<WriteSink>(plan.root->op);
+  if (!has_output) AddCollector(root);
+  for (Dataflow::OpNode& node : flow_.nodes_)
+    flow_.stages_ = std::max(flow_.stages_, node.stage + 1);
+  for (size_t at = 0; at < flow_.nodes_.size(); ++at) {
+    for (Dataflow::Edge& edge : flow_.nodes_[at].outputs) {
+      const bool waits = !edge.exchange && flow_.nodes_[edge.to].stage != flow_.nodes_[at].stage;
+      if (waits) edge.queue.resize(flow_.options_.partitions);
+    }
+    for (size_t p = 0; p < flow_.options_.partitions; ++p) {
+      flow_.nodes_[at].emits.push_back(
+          [flow = &flow_, at, p](Batch batch) { flow->EmitFrom(at, p, std::move(batch)); });
+    }
+  }
+  if (!flow_.options_.bounded_run) AddSystemViews();
+}
+
+size_t DataflowBuilder::Add(const Node& node) {
+  return std::visit([&](const auto& op) { return AddOp(node, op); }, node.op);
+}
+
+size_t DataflowBuilder::AddNode(std::string name, std::vector<size_t> inputs) {
+  const size_t at = flow_.nodes_.size();
+  Dataflow::OpNode node;
+  node.name = std::move(name);
+  node.inputs = std::move(inputs);
+  node.id = flow_.options_.job * kIdsPerJob + static_cast<OperatorId>(at) * kIdsPerNode;
+  flow_.nodes_.push_back(std::move(node));
+  return at;
+}
+
+// `key`: rows with equal values of these columns must meet in one partition.
+void DataflowBuilder::Connect(size_t from, size_t to, size_t port,
+                              std::optional<std::vector<size_t>> key) {
+  const size_t partitions = flow_.options_.partitions;
+  Dataflow::Edge edge{.to = to, .port = port, .exchange = nullptr, .queue = {}};
+  size_t stage = flow_.nodes_[from].stage;
+  if (key && partitions > 1) {
+    edge.exchange = std::make_unique<Exchange>(partitions, std::move(*key));
+    ++stage;
+  }
+  flow_.nodes_[to].stage = std::max(flow_.nodes_[to].stage, stage);
+  flow_.nodes_[from].outputs.push_back(std::move(edge));
+}
+
+template <class Make>
+void DataflowBuilder::Instantiate(size_t at, Make make) {
+  for (size_t p = 0; p < flow_.options_.partitions; ++p) {
+    flow_.nodes_[at].instances.push_back(make(flow_.contexts_[p].get(), p));
+  }
+}
+
+std::unique_ptr<TableScan> DataflowBuilder::OpenScan(const ScanTable& op) {
+  const Relation& table = *op.table;
+  const DataflowOptions& options = flow_.options_;
+  ScanOptions scan_options{options.partitions, options.batch_rows, options.step_rows};
+  if (table.connector == nullptr) {
+    auto source = flow_.environment_.open_embedded(table, op.columns);
+    return std::make_unique<TableScan>(std::move(source), nullptr, scan_options);
+  }
+  ConnectorContext context;
+  context.table = table.name;
+  for (const TableColumn& c : table.columns) {
+    if (c.kind == TableColumn::Kind::kPhysical) context.schema.push_back({c.name, c.type});
+  }
+  for (size_t k : table.primary_key) context.primary_key.push_back(table.columns[k].name);
+  context.partitioned_by = table.partitioned_by;
+  context.columns = op.columns;
+  context.metadata = op.metadata;
+  context.fields = op.fields;
+  context.options = op.options.empty() ? table.options : op.options;
+  context.base_directory = options.base_directory;
+  context.zone = options.zone;
+  std::function<std::unique_ptr<Decoder>()> make_decoder;
+  if (table.connector->needs_format) {
+    std::string format = GetString(context.options, "format");
+    if (format.empty()) format = GetString(context.options, "value.format");
+    const FormatDef* def = FindFormat(format);
+    make_decoder = [def, context] { return def->decoder(context); };
+  }
+  return std::make_unique<TableScan>(table.connector->source(context), std::move(make_decoder),
+                                     scan_options);
+}
+
+size_t DataflowBuilder::AddOp(const Node&, const ScanTable& op) {
+  const size_t at = AddNode("Scan " + op.table->name, {});
+  flow_.nodes_[at].scan = OpenScan(op);
+  flow_.nodes_[at].scanned_table = op.table->name;
+  flow_.nodes_[at].embedded_scan = op.table->connector == nullptr;
+  return at;
+}
+
+void DataflowBuilder::AddSnapshotRows(const std::string& name, const std::vector<size_t>& columns,
+                                      size_t at) {
+  for (Batch& batch : flow_.environment_.read_view(name)) {
+    Batch out;
+    out.size = batch.size;
+    out.weights = std::move(batch.weights);
+    for (size_t c : columns) out.columns.push_back(batch.columns[c]);
+    flow_.nodes_[at].rows.push_back(std::move(out));
+  }
+}
+
+size_t DataflowBuilder::AddOp(const Node&, const ScanView& op) {
+  const size_t at = AddNode("Scan view " + op.view->name, {});
+  if (flow_.options_.bounded_run) {
+    AddSnapshotRows(op.view->name, op.columns, at);
+    return at;
+  }
+  View* view = flow_.environment_.find_view(op.view->name);
+  if (view == nullptr) {
+    throw Error(ErrorCode::kConflict, "view " + op.view->name + " is not running");
+  }
+  flow_.nodes_[at].upstream = view;
+  flow_.nodes_[at].upstream_columns = op.columns;
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const ScanSystem& op) {
+  if (!flow_.options_.bounded_run) {
+    throw Error(ErrorCode::kUnsupportedFeature,
+                "continuous queries over " + op.name + " are not supported yet", node.range);
+  }
+  const size_t at = AddNode("Scan " + op.name, {});
+  AddSnapshotRows(op.name, op.columns, at);
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const ValuesRows& op) {
+  const size_t at = AddNode("Values", {});
+  flow_.nodes_[at].rows.push_back(RowsToBatch(op.rows, node.schema));
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const Watermark& op) {
+  const size_t input = Add(*node.inputs[0]);
+  const size_t at = AddNode("Watermark", {input});
+  Connect(input, at, 0, {});
+  size_t scan = input;
+  while (!flow_.nodes_[scan].scan) scan = flow_.nodes_[scan].inputs.at(0);
+  flow_.nodes_[at].tracker = std::make_unique<WatermarkTracker>(op.idle_timeout_micros);
+  flow_.nodes_[at].tracked_scan = scan;
+  Instantiate(at, [&](PartitionContext* context, size_t) {
+    return std::make_unique<WatermarkOperator>(op.expr, node.inputs[0]->schema, context);
+  });
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const Filter& op) {
+  const size_t input = Add(*node.inputs[0]);
+  const size_t at = AddNode("Filter", {input});
+  Connect(input, at, 0, {});
+  Instantiate(at, [&](PartitionContext* context, size_t) {
+    return std::make_unique<FilterOperator>(op.predicate, node.inputs[0]->schema, context);
+  });
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const Project& op) {
+  const size_t input = Add(*node.inputs[0]);
+  const size_t at = AddNode("Project", {input});
+  Connect(input, at, 0, {});
+  Instantiate(at, [&](PartitionContext* context, size_t) {
+    return std::make_unique<ProjectOperator>(op.exprs, node.inputs[0]->schema, context);
+  });
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const AssignWindows& op) {
+  const size_t input = Add(*node.inputs[0]);
+  const size_t at = AddNode("Window", {input});
+  Connect(input, at, 0, {});
+  Instantiate(at, [&](PartitionContext* context, size_t) {
+    return std::make_unique<AssignWindowsOperator>(op, node.inputs[0]->schema, context);
+  });
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const Aggregate& op) {
+  const size_t input = Add(*node.inputs[0]);
+  const size_t at = AddNode("Aggregate", {input});
+  Connect(input, at, 0, ExchangeKeys(op));
+  Instantiate(at, [&](PartitionContext* context, size_t) {
+    AggregateOptions options;
+    options.plan = op;
+    options.input = node.inputs[0]->schema;
+    options.output = node.schema;
+    options.upsert = node.properties.upsert;
+    options.tracked = flow_.options_.tracked;
+    options.id = flow_.nodes_[at].id;
+    return std::make_unique<AggregateOperator>(std::move(options), context);
+  });
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const UnionAll&) {
+  std::vector<size_t> inputs;
+  for (const NodePtr& input : node.inputs) inputs.push_back(Add(*input));
+  const size_t at = AddNode("Union", inputs);
+  for (size_t port = 0; port < inputs.size(); ++port) Connect(inputs[port], at, port, {});
+  Instantiate(at, [](PartitionContext*, size_t) { return std::make_unique<UnionOperator>(); });
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const Sort& op) {
+  const size_t input = Add(*node.inputs[0]);
+  const size_t at = AddNode("Sort", {input});
+  Connect(input, at, 0, std::vector<size_t>{});
+  Instantiate(at, [&](PartitionContext*, size_t) { return std::make_unique<SortOperator>(op); });
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const Materialize& op) {
+  const size_t input = Add(*node.inputs[0]);
+  const size_t at = AddNode("Materialize", {input});
+  ViewSpec spec = ViewSpecOf(op, *node.inputs[0]);
+  spec.schema = node.schema;
+  std::optional<std::vector<size_t>> exchange;
+  if (spec.kind == ViewSpec::Kind::kKeyed) exchange = spec.key;
+  if (spec.kind == ViewSpec::Kind::kBag) {
+    exchange.emplace(spec.schema.size());
+    std::iota(exchange->begin(), exchange->end(), size_t{0});
+  }
+  Connect(input, at, 0, std::move(exchange));
+  flow_.view_ = std::make_unique<View>(op.view, std::move(spec), flow_.options_.partitions,
+                                       flow_.options_.tracked);
+  Instantiate(at, [&](PartitionContext*, size_t p) {
+    return std::make_unique<MaterializeOperator>(flow_.view_.get(), p, flow_.nodes_[at].id);
+  });
+  return at;
+}
+
+size_t DataflowBuilder::AddOp(const Node& node, const WriteSink& op) {
+  const size_t input = Add(*node.inputs[0]);
+  const size_t at = AddNode("Sink " + op.table->name, {input});
+  Connect(input, at, 0, {});
+  Dataflow::OpNode& sink = flow_.nodes_[at];
+  sink.sink_rows.resize(flow_.options_.partitions);
+  const Relation& table = *op.table;
+  if (table.connector == nullptr) {
+    sink.embedded_sink = &table;
+    return at;
+  }
+  ConnectorContext context;
+  context.table = table.name;
+  for (const TableColumn& c : table.columns) {
+    const bool written = c.kind == TableColumn::Kind::kPhysical ||
+                         (c.kind == TableColumn::Kind::kMetadata && !c.is_virtual);
+    if (written) context.schema.push_back({c.name, c.type});
+  }
+  for (size_t k : table.primary_key) context.primary_key.push_back(table.columns[k].name);
+  context.partitioned_by = table.partitioned_by;
+  context.options = op.options.empty() ? table.options : op.options;
+  context.base_directory = flow_.options_.base_directory;
+  context.zone = flow_.options_.zone;
+  sink.sink = table.connector->sink(context);
+  return at;
+}
+
+void DataflowBuilder::AddCollector(size_t input) {
+  const size_t at = AddNode("Collect", {input});
+  Connect(input, at, 0, {});
+  flow_.nodes_[at].sink_rows.resize(flow_.options_.partitions);
+}
+
+void DataflowBuilder::AddSystemViews() {
+  const DataflowOptions& options = flow_.options_;
+  OperatorId id = options.job * kIdsPerJob + kSystemIds;
+  auto add = [&](const std::string& name, Schema schema, std::vector<size_t> key) {
+    ViewSpec spec;
+    spec.schema = std::move(schema);
+    spec.key = key;
+    spec.kind = key.empty() ? ViewSpec::Kind::kBag : ViewSpec::Kind::kKeyed;
+    spec.max_rows = kSystemViewRows;
+    auto view = std::make_unique<View>(name, std::move(spec), 1, options.tracked);
+    flow_.system_operators_.push_back(std::make_unique<MaterializeOperator>(view.get(), 0, id++));
+    return view;
+  };
+  flow_.errors_ = add(options.name + "$errors", ErrorsSchemaOfJob(), {});
+  flow_.late_ = add(options.name + "$late", LateSchema(), {});
+  for (const Dataflow::OpNode& node : flow_.nodes_) {
+    if (!node.scan) continue;
+    // A record is named by its partition and position, so one that is read twice counts once.
+    flow_.rejects_.emplace_back(node.scanned_table,
+                                add(node.scanned_table + "$errors", ErrorsSchemaOfTable(), {0, 1}));
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,46 @@
+// Plan -> operators.
+#pragma once
+
+#include "executor/dataflow.h"
+
+namespace millrace {
+
+// Adds the operators of a plan to a dataflow, inputs before their consumers, with exchanges where
+// rows of one key must meet.
+class DataflowBuilder {
+ public:
+  explicit DataflowBuilder(Dataflow* dataflow) : flow_(*dataflow) {}
+  void Build(const Plan& plan);
+
+ private:
+  size_t Add(const Node& node);  // Returns the node's place.
+  size_t AddNode(std::string name, std::vector<size_t> inputs);
+  void Connect(size_t from, size_t to, size_t port, std::optional<std::vector<size_t>> key);
+  template <class Make>
+  void Instantiate(size_t at, Make make);
+
+  size_t AddOp(const Node& node, const ScanTable& op);
+  size_t AddOp(const Node& node, const ScanView& op);
+  size_t AddOp(const Node& node, const ScanSystem& op);
+  size_t AddOp(const Node& node, const ValuesRows& op);
+  size_t AddOp(const Node& node, const Watermark& op);
+  size_t AddOp(const Node& node, const Filter& op);
+  size_t AddOp(const Node& node, const Project& op);
+  size_t AddOp(const Node& node, const AssignWindows& op);
+  size_t AddOp(const Node& node, const Aggregate& op);
+  size_t AddOp(const Node& node, const UnionAll& op);
+  size_t AddOp(const Node& node, const Sort& op);
+  size_t AddOp(const Node& node, const Materialize& op);
+  size_t AddOp(const Node& node, const WriteSink& op);
+  void AddCollector(size_t input);
+  void AddSystemViews();
+  void AddSnapshotRows(const std::string& name, const std::vector<size_t>& columns, size_t at);
+  std::unique_ptr<TableScan> OpenScan(const ScanTable& op);
+
+  Dataflow& flow_;
+};
+
+// The run-time form of a materialized view over this input.
+ViewSpec ViewSpecOf(const Materialize& op, const Node& input);
+
+}  // namespace millrace

@@ -1,0 +1,236 @@
+// Checkpoints, the step journal, and recovery of a pipeline.
+//
+//   journal record := step now jobs:count (job cut)*        (base/codec.h)
+//   epoch metadata := step jobs:count (job steps metadata)*
+//
+// The journal of epoch E holds the steps after E's cut. Recovery loads the last sealed epoch and
+// runs the recorded steps again with the recorded clock, reading exactly what they read: readers
+// get the very rows they saw.
+#include <algorithm>
+#include <filesystem>
+
+#include "base/codec.h"
+#include "executor/pipeline.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kSliceRows = 512;
+
+std::string NumberedName(uint32_t pipeline, uint64_t epoch) {
+  return std::to_string(pipeline) + "-" + std::to_string(epoch) + ".log";
+}
+
+}  // namespace
+
+std::string Pipeline::JournalPath(uint64_t epoch) const {
+  return options_.journal_directory + "/" + NumberedName(options_.id, epoch);
+}
+
+std::vector<uint64_t> Pipeline::JournalEpochs() const {
+  std::vector<uint64_t> epochs;
+  const std::string prefix = std::to_string(options_.id) + "-";
+  for (const auto& entry : std::filesystem::directory_iterator(options_.journal_directory)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix)) epochs.push_back(std::stoull(name.substr(prefix.size())));
+  }
+  std::ranges::sort(epochs);
+  return epochs;
+}
+
+void Pipeline::OpenJournal(uint64_t epoch) {
+  std::filesystem::create_directories(options_.journal_directory);
+  journal_ = std::make_unique<RecordLog>(JournalPath(epoch));
+}
+
+void Pipeline::WriteJournal(int64_t now,
+                            const std::vector<std::pair<uint32_t, std::string>>& cuts) {
+  if (!journal_) return;
+  Encoder64 out;
+  out.Put(step_).Put(static_cast<uint64_t>(now)).Put(static_cast<uint64_t>(cuts.size()));
+  for (const auto& [job, cut] : cuts) out.Put(static_cast<uint64_t>(job)).Put(cut);
+  journal_->Append(out.bytes());
+}
+
+void Pipeline::ReplayRecord(const std::string& payload) {
+  Decoder64 in(payload);
+  step_ = in.Number();
+  const int64_t now = static_cast<int64_t>(in.Number());
+  std::vector<PipelineJob*> stepped;
+  for (uint64_t n = in.Number(); n > 0; --n) {
+    const auto number = static_cast<uint32_t>(in.Number());
+    const std::string cut = in.String();
+    PipelineJob* job = FindJob(number);
+    if (job == nullptr || !Advance(*job, now, &cut)) continue;  // Dropped since, or failed.
+    job->flow->TakeCut();
+    stepped.push_back(job);
+  }
+  Publish(stepped);
+}
+
+void Pipeline::ReplayJournal() {
+  for (uint64_t epoch : JournalEpochs()) {
+    if (epoch < epoch_) {
+      std::filesystem::remove(JournalPath(epoch));
+      continue;
+    }
+    RecordLogReader reader(JournalPath(epoch));
+    uint64_t at = 0;
+    while (const std::optional<RecordLogReader::Record> record = reader.Read(at)) {
+      ReplayRecord(record->payload);
+      at = record->next;
+    }
+    epoch_ = epoch;
+  }
+}
+
+void Pipeline::Recover(std::vector<std::unique_ptr<PipelineJob>> jobs) {
+  jobs_ = std::move(jobs);
+  for (auto& job : jobs_) job->flow->OnReady([this] { Wake(); });
+  if (store_ == nullptr) return;
+  std::filesystem::create_directories(options_.journal_directory);
+  store_->WaitApplied();
+  if (const std::optional<SealedEpoch> sealed = store_->LastEpoch(options_.id)) {
+    epoch_ = sealed->epoch;
+    Decoder64 in(sealed->metadata);
+    step_ = in.Number();
+    for (uint64_t n = in.Number(); n > 0; --n) {
+      const auto number = static_cast<uint32_t>(in.Number());
+      const uint64_t steps = in.Number();
+      const std::string metadata = in.String();
+      PipelineJob* job = FindJob(number);
+      if (job == nullptr) continue;
+      job->steps = steps;
+      job->metadata = metadata;
+      job->flow->Restore(*store_, metadata, pool_);
+      if (job->state == PipelineJob::State::kRunning && job->flow->finished()) {
+        job->state = PipelineJob::State::kFinished;
+      }
+    }
+  }
+  ReplayJournal();
+}
+
+std::string Pipeline::EncodeMetadata() {
+  Encoder64 out;
+  out.Put(step_).Put(static_cast<uint64_t>(jobs_.size()));
+  for (const auto& job : jobs_) {
+    out.Put(static_cast<uint64_t>(job->number)).Put(job->steps).Put(job->metadata);
+  }
+  return out.bytes();
+}
+
+// Fixes the cut: what the jobs hold now is what the epoch stores, though it is copied in slices
+// later.
+bool Pipeline::BeginCheckpoint() {
+  if (store_ == nullptr || checkpoint_ || committing_ || jobs_.empty()) return false;
+  checkpoint_began_ = NowMicros();
+  next_checkpoint_ = checkpoint_began_ + options_.checkpoint_interval_micros;
+  checkpoint_ = std::make_unique<RunningCheckpoint>();
+  checkpoint_->writers.resize(jobs_[0]->flow->options().partitions);
+  checkpoint_->epoch.epoch = ++epoch_;
+  for (auto& job : jobs_) {
+    if (job->state == PipelineJob::State::kFailed) continue;  // Keeps its last good state.
+    job->flow->BeginCheckpoint(epoch_, &checkpoint_->writers);
+    job->metadata = job->flow->EncodeMetadata();
+  }
+  checkpoint_->epoch.metadata = EncodeMetadata();
+  if (journal_) journal_->Sync();
+  OpenJournal(epoch_);
+  longest_gap_ = std::max<size_t>(longest_gap_, NowMicros() - checkpoint_began_);
+  return true;
+}
+
+void Pipeline::ContinueCheckpoint(int64_t budget_micros) {
+  const int64_t began = NowMicros();
+  for (auto& job : jobs_) {
+    if (job->state == PipelineJob::State::kFailed) continue;
+    while (!job->flow->CopySlice(kSliceRows)) {
+      if (NowMicros() - began > budget_micros) {
+        longest_gap_ = std::max<size_t>(longest_gap_, NowMicros() - began);
+        return;
+      }
+    }
+  }
+  committing_ = true;
+  {
+    std::lock_guard lock(commit_mutex_);
+    to_commit_ = std::move(checkpoint_);
+    if (!committer_.joinable()) committer_ = std::thread([this] { CommitLoop(); });
+  }
+  commit_wake_.notify_all();
+}
+
+void Pipeline::CommitLoop() {
+  std::unique_lock lock(commit_mutex_);
+  while (true) {
+    commit_wake_.wait(lock, [this] { return commit_stop_ || to_commit_; });
+    if (!to_commit_) return;
+    std::unique_ptr<RunningCheckpoint> checkpoint = std::move(to_commit_);
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      if (options_.before_seal) options_.before_seal();
+      store_->Commit(options_.id, checkpoint->epoch, std::move(checkpoint->writers));
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    commit_error_ = error;
+    committed_epoch_ = checkpoint->epoch.epoch;
+    commit_wake_.notify_all();
+    Wake();
+  }
+}
+
+// What follows from a commit that has come back.
+void Pipeline::PollCommit() {
+  if (!committing_) return;
+  std::exception_ptr error;
+  {
+    std::lock_guard lock(commit_mutex_);
+    if (committed_epoch_ != epoch_) return;
+    error = std::exchange(commit_error_, nullptr);
+  }
+  committing_ = false;
+  if (error) {
+    for (auto& job : jobs_) {
+      if (job->state != PipelineJob::State::kRunning) continue;
+      try {
+        std::rethrow_exception(error);
+      } catch (const std::exception& e) {
+        Fail(*job, Error(ErrorCode::kIo, std::string("the checkpoint failed: ") + e.what()));
+      }
+    }
+    return;
+  }
+  for (auto& job : jobs_) {
+    if (job->state != PipelineJob::State::kFailed) job->flow->CommitSinks(epoch_);
+  }
+  for (uint64_t epoch : JournalEpochs()) {
+    if (epoch < epoch_) std::filesystem::remove(JournalPath(epoch));
+  }
+  ++checkpoints_;
+  last_checkpoint_ = NowMicros();
+  // A store that is slow to take checkpoints gets them less often.
+  next_checkpoint_ = std::max(next_checkpoint_, 2 * last_checkpoint_ - checkpoint_began_);
+}
+
+void Pipeline::FinishRunningCheckpoint() {
+  if (checkpoint_) ContinueCheckpoint(kMaxWatermark);
+  if (!committing_) return;
+  {
+    std::unique_lock lock(commit_mutex_);
+    commit_wake_.wait(lock, [this] { return committed_epoch_ == epoch_; });
+  }
+  PollCommit();
+}
+
+void Pipeline::Checkpoint() {
+  Between([this] {
+    FinishRunningCheckpoint();
+    if (BeginCheckpoint()) FinishRunningCheckpoint();
+  });
+}
+
+}  // namespace millrace

@@ -1,0 +1,315 @@
+#include "executor/dataflow.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "executor/build.h"
+
+namespace millrace {
+
+Dataflow::Dataflow(const Plan& plan, DataflowOptions options, DataflowEnvironment environment)
+    : options_(std::move(options)), environment_(std::move(environment)) {
+  for (size_t p = 0; p < options_.partitions; ++p) {
+    auto context = std::make_unique<PartitionContext>();
+    context->partition = p;
+    context->partitions = options_.partitions;
+    context->eval.zone = options_.zone;
+    context->fail_on_error = options_.bounded_run;
+    contexts_.push_back(std::move(context));
+  }
+  DataflowBuilder(this).Build(plan);
+}
+
+Dataflow::~Dataflow() = default;
+
+size_t Dataflow::Poll() {
+  size_t taken = 0;
+  embedded_taken_ = 0;
+  for (OpNode& node : nodes_) {
+    if (!node.scan || node.scan->ended()) continue;
+    const size_t rows = node.scan->Poll();
+    taken += rows;
+    if (node.embedded_scan) embedded_taken_ += rows;
+  }
+  return taken;
+}
+
+void Dataflow::DiscardStep() {
+  if (view_) view_->Discard();
+  for (View* view : SystemViews()) view->Discard();
+  for (OpNode& node : nodes_) {
+    for (auto& part : node.sink_rows) part.clear();
+  }
+}
+
+bool Dataflow::NeedsStep(int64_t now_micros) const {
+  if (first_step_) return true;
+  if (!finished() && InputsEnded()) return true;
+  return std::ranges::any_of(nodes_, [&](const OpNode& node) {
+    if (node.upstream) {
+      return node.upstream->changed() || node.upstream->watermark() != node.watermark;
+    }
+    return node.tracker && node.tracker->NextTimeout() <= now_micros &&
+           !nodes_[node.tracked_scan].scan->ended();
+  });
+}
+
+int64_t Dataflow::NextTimer() const {
+  int64_t next = kMaxWatermark;
+  for (const OpNode& node : nodes_) {
+    if (node.tracker) next = std::min(next, node.tracker->NextTimeout());
+  }
+  return next;
+}
+
+void Dataflow::Push(size_t op, size_t port, size_t p, Batch batch) {
+  OpNode& node = nodes_[op];
+  if (!node.sink_rows.empty()) {
+    if (options_.bounded_run && node.sink == nullptr && node.embedded_sink == nullptr) {
+      // Results of a query leave as they come.
+      rows_out_ += batch.size;
+      if (wants_more_) wants_more_ = environment_.collect(std::move(batch));
+      return;
+    }
+    return node.sink_rows[p].push_back(std::move(batch));
+  }
+  node.instances[p]->OnBatch(port, std::move(batch), node.time, node.emits[p]);
+}
+
+void Dataflow::EmitFrom(size_t op, size_t p, Batch batch) {
+  std::vector<Edge>& edges = nodes_[op].outputs;
+  for (size_t e = 0; e < edges.size(); ++e) {
+    Edge& edge = edges[e];
+    Batch copy = e + 1 == edges.size() ? std::move(batch) : batch;
+    if (edge.exchange) {
+      edge.exchange->Send(p, std::move(copy));
+    } else if (nodes_[edge.to].stage != nodes_[op].stage) {
+      edge.queue[p].push_back(std::move(copy));
+    } else {
+      Push(edge.to, edge.port, p, std::move(copy));
+    }
+  }
+}
+
+void Dataflow::ScanUpstream(OpNode& node, size_t p) {
+  auto push = [&](const Batch& batch) {
+    Batch out;
+    out.size = batch.size;
+    out.weights = batch.weights;
+    for (size_t c : node.upstream_columns) out.columns.push_back(batch.columns[c]);
+    node.emits[p](std::move(out));
+  };
+  // A new view is filled from the rows as they were before this step, then follows.
+  if (!node.backfilled) node.upstream->part(p).Snapshot().ForEach(push);
+  for (const Batch& batch : node.upstream->Delta(p)) push(batch);
+}
+
+void Dataflow::RunSources(size_t p) {
+  for (OpNode& node : nodes_) {
+    if (node.scan) {
+      node.scan->Run(p, contexts_[p].get(), node.emits[p]);
+    } else if (node.upstream) {
+      ScanUpstream(node, p);
+    } else if (!node.rows_sent && p == 0) {
+      for (const Batch& batch : node.rows) {
+        for (size_t at = 0; at < batch.size; at += options_.batch_rows) {
+          node.emits[p](batch.Slice(at, std::min(options_.batch_rows, batch.size - at)));
+        }
+      }
+    }
+  }
+}
+
+// What earlier stages left for operator `op`, in the order of its inputs.
+void Dataflow::Receive(OpNode& node, size_t op, size_t p) {
+  for (size_t input : node.inputs) {
+    for (Edge& edge : nodes_[input].outputs) {
+      if (edge.to != op) continue;
+      auto push = [&](Batch batch) { Push(op, edge.port, p, std::move(batch)); };
+      if (edge.exchange) edge.exchange->Receive(p, push);
+      if (edge.queue.empty()) continue;
+      for (Batch& batch : std::exchange(edge.queue[p], {})) push(std::move(batch));
+    }
+  }
+}
+
+void Dataflow::RunStage(size_t stage, size_t p) {
+  if (stage == 0) return RunSources(p);
+  for (size_t op = 0; op < nodes_.size(); ++op) {
+    if (nodes_[op].stage == stage) Receive(nodes_[op], op, p);
+  }
+}
+
+void Dataflow::StepStage(size_t stage, size_t p) {
+  for (OpNode& node : nodes_) {
+    if (node.stage == stage && !node.instances.empty()) {
+      node.instances[p]->OnStep(node.time, node.emits[p]);
+    }
+  }
+}
+
+void Dataflow::AdvanceNode(OpNode& node) {
+  if (node.inputs.empty()) {
+    if (node.upstream) {
+      node.watermark = node.upstream->watermark();
+    } else {
+      node.watermark = !node.scan || node.scan->ended() ? kMaxWatermark : kMinWatermark;
+    }
+    node.time.finished = node.watermark == kMaxWatermark;
+    return;
+  }
+  int64_t watermark = kMaxWatermark;
+  bool finished = true;
+  for (size_t input : node.inputs) {
+    watermark = std::min(watermark, nodes_[input].watermark);
+    finished &= nodes_[input].time.finished;
+  }
+  node.time.finished = finished;
+  node.time.watermark = watermark;
+  node.watermark = watermark;
+  if (!node.tracker) return;
+  TableScan& scan = *nodes_[node.tracked_scan].scan;
+  for (auto& instance : node.instances) {
+    node.tracker->Advance(static_cast<WatermarkOperator&>(*instance).TakeMaxima());
+  }
+  node.watermark = replaying_ ? node.tracker->effective() : node.tracker->Current(scan, now_);
+  if (replaying_) node.tracker->Note(scan, now_);
+}
+
+void Dataflow::AdvanceWatermarks(size_t stage) {
+  for (OpNode& node : nodes_) {
+    if (node.stage == stage) AdvanceNode(node);
+  }
+}
+
+void Dataflow::Step(WorkerPool* pool, int64_t now_micros) {
+  now_ = now_micros;
+  for (auto& context : contexts_) context->eval.now = {now_micros};
+  for (size_t stage = 0; stage < stages_; ++stage) {
+    pool->ForEach(options_.partitions, [&](size_t p) { RunStage(stage, p); });
+    AdvanceWatermarks(stage);
+    pool->ForEach(options_.partitions, [&](size_t p) { StepStage(stage, p); });
+  }
+  for (OpNode& node : nodes_) {
+    node.time.before = node.time.watermark;
+    node.rows_sent = node.backfilled = true;
+  }
+  first_step_ = false;
+  replaying_ = false;
+  if (view_) view_->set_watermark(nodes_.back().time.watermark);
+  if (!options_.bounded_run) CollectRejects();
+}
+
+void Dataflow::RunToEnd(WorkerPool* pool, int64_t now_micros, int64_t deadline) {
+  now_ = now_micros;
+  contexts_[0]->eval.now = {now_micros};
+  OnReady([input = input_] { input->Set(); });
+  // One step: batches pass as they come, and every operator sees the end of its input once.
+  while (wants_more_) {
+    const size_t taken = Poll();
+    pool->ForEach(1, [&](size_t p) { RunStage(0, p); });
+    for (OpNode& node : nodes_) node.rows_sent = true;
+    const bool ended = std::ranges::all_of(
+        nodes_, [](const OpNode& node) { return !node.scan || node.scan->ended(); });
+    if (ended) break;
+    if (deadline != 0 && NowMicros() > deadline) {
+      throw Error(ErrorCode::kTimeout, "the query took longer than its timeout");
+    }
+    if (taken == 0) input_->WaitFor(std::chrono::milliseconds(100));
+  }
+  for (OpNode& node : nodes_) {
+    node.time = {kMinWatermark, kMaxWatermark, true};
+    if (!node.instances.empty() && wants_more_) node.instances[0]->OnStep(node.time, node.emits[0]);
+  }
+}
+
+void Dataflow::CollectRejects() {
+  std::vector<RejectedRow> errors, late;
+  for (auto& context : contexts_) {
+    std::ranges::move(context->errors, std::back_inserter(errors));
+    std::ranges::move(context->late, std::back_inserter(late));
+    context->errors.clear();
+    context->late.clear();
+  }
+  for (const RejectedRow& e : errors) error_rows_ += e.weight > 0 ? e.weight : 0;
+  late_rows_ += late.size();
+  BufferRejects(errors, late);
+}
+
+bool Dataflow::InputsEnded() const {
+  return std::ranges::all_of(nodes_, [](const OpNode& node) {
+    if (node.upstream) return node.upstream->watermark() == kMaxWatermark;
+    return !node.scan || node.scan->ended();
+  });
+}
+
+bool Dataflow::scans_end() const {
+  return std::ranges::all_of(
+      nodes_, [](const OpNode& node) { return !node.scan || node.scan->bounded(); });
+}
+
+bool Dataflow::finished() const {
+  const OpNode& root = nodes_.back();
+  return root.time.finished && !first_step_;
+}
+
+std::optional<int64_t> Dataflow::watermark() const {
+  const int64_t watermark = nodes_.back().time.watermark;
+  if (watermark == kMinWatermark) return std::nullopt;
+  return watermark;
+}
+
+std::string Dataflow::HeldBackBy() const {
+  const OpNode* slowest = nullptr;
+  for (const OpNode& node : nodes_) {
+    if (!node.tracker || !node.tracker->Slowest()) continue;
+    if (slowest == nullptr || node.watermark < slowest->watermark) slowest = &node;
+  }
+  if (slowest == nullptr) return {};
+  const OpNode& scan = nodes_[slowest->tracked_scan];
+  const std::string& partition = scan.scan->partition_name(*slowest->tracker->Slowest());
+  return partition.empty() ? scan.scanned_table : scan.scanned_table + "/" + partition;
+}
+
+View* Dataflow::rejects(const std::string& table) const {
+  for (const auto& [name, view] : rejects_) {
+    if (name == table) return view.get();
+  }
+  return nullptr;
+}
+
+void Dataflow::OnReady(std::function<void()> f) {
+  for (OpNode& node : nodes_) {
+    if (node.scan) node.scan->OnReady(f);
+  }
+}
+
+uint64_t Dataflow::rows_in() const {
+  uint64_t rows = 0;
+  for (const OpNode& node : nodes_) rows += node.scan ? node.scan->rows_in() : 0;
+  return rows;
+}
+
+uint64_t Dataflow::rejected_records() const {
+  uint64_t records = 0;
+  for (const OpNode& node : nodes_) records += node.scan ? node.scan->rejected() : 0;
+  return records;
+}
+
+size_t Dataflow::state_bytes() const {
+  size_t bytes = 0;
+  for (const OpNode& node : nodes_) {
+    for (const auto& instance : node.instances) bytes += instance->state_bytes();
+  }
+  return bytes;
+}
+
+size_t Dataflow::state_rows() const {
+  size_t rows = 0;
+  for (const OpNode& node : nodes_) {
+    for (const auto& instance : node.instances) rows += instance->state_rows();
+  }
+  return rows;
+}
+
+}  // namespace millrace

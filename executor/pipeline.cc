@@ -1,0 +1,204 @@
+#include "executor/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace millrace {
+namespace {
+
+constexpr int64_t kSliceMicros = 2'000;  // Of copying for a checkpoint between two steps.
+
+}  // namespace
+
+Pipeline::Pipeline(PipelineOptions options, Store* store, WorkerPool* pool)
+    : options_(std::move(options)), store_(store), pool_(pool) {}
+
+Pipeline::~Pipeline() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  {
+    std::lock_guard lock(commit_mutex_);
+    commit_stop_ = true;
+  }
+  commit_wake_.notify_all();
+  if (committer_.joinable()) committer_.join();
+}
+
+void Pipeline::Start() {
+  if (store_ != nullptr && !journal_) OpenJournal(epoch_);
+  next_checkpoint_ = NowMicros() + options_.checkpoint_interval_micros;
+  if (!options_.manual) thread_ = std::thread([this] { Run(); });
+}
+
+void Pipeline::Post(std::function<void()> f) {
+  {
+    std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(f));
+  }
+  wake_.notify_one();
+}
+
+void Pipeline::Wake() {
+  {
+    std::lock_guard lock(mutex_);
+    ready_ = true;
+  }
+  wake_.notify_one();
+}
+
+void Pipeline::RunTasks() {
+  while (true) {
+    std::function<void()> task;
+    {
+      std::lock_guard lock(mutex_);
+      if (tasks_.empty()) return;
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    task();
+  }
+}
+
+void Pipeline::Wait() {
+  int64_t until = kMaxWatermark;
+  for (const auto& job : jobs_) {
+    if (job->state == PipelineJob::State::kRunning) until = std::min(until, job->flow->NextTimer());
+  }
+  if (store_ != nullptr && options_.checkpoint_interval_micros > 0) {
+    until = std::min(until, next_checkpoint_);
+  }
+  // Bounded, so that a clock that was set back cannot make it wait for long.
+  const int64_t micros = std::clamp<int64_t>(until - NowMicros(), 100, 1'000'000);
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, std::chrono::microseconds(micros),
+                 [this] { return ready_ || stop_ || !tasks_.empty(); });
+}
+
+void Pipeline::Run() {
+  while (true) {
+    {
+      std::lock_guard lock(mutex_);
+      if (stop_) break;
+      ready_ = false;
+    }
+    RunTasks();
+    const bool worked = StepOnce();
+    if (options_.checkpoint_interval_micros > 0 && NowMicros() >= next_checkpoint_) {
+      BeginCheckpoint();
+    }
+    PollCommit();
+    if (checkpoint_) {
+      ContinueCheckpoint(kSliceMicros);
+    } else if (!worked) {
+      Wait();
+    }
+  }
+  RunTasks();  // Nobody may wait for a task that never runs.
+}
+
+void Pipeline::AddJob(std::unique_ptr<PipelineJob> job) {
+  job->flow->OnReady([this] { Wake(); });
+  jobs_.push_back(std::move(job));
+  Wake();
+}
+
+PipelineJob* Pipeline::FindJob(uint32_t number) {
+  for (auto& job : jobs_) {
+    if (job->number == number) return job.get();
+  }
+  return nullptr;
+}
+
+void Pipeline::StopJob(uint32_t number) {
+  PipelineJob* job = FindJob(number);
+  if (job && job->state == PipelineJob::State::kRunning) End(*job, PipelineJob::State::kStopped);
+}
+
+std::unique_ptr<PipelineJob> Pipeline::RemoveJob(uint32_t number) {
+  FinishRunningCheckpoint();
+  auto it = std::ranges::find_if(jobs_, [&](auto& job) { return job->number == number; });
+  if (it == jobs_.end()) return nullptr;
+  std::unique_ptr<PipelineJob> job = std::move(*it);
+  jobs_.erase(it);
+  return job;
+}
+
+void Pipeline::End(PipelineJob& job, PipelineJob::State state) {
+  job.state = state;
+  job.ended_micros = NowMicros();
+  next_checkpoint_ = std::min(next_checkpoint_, job.ended_micros);
+  if (options_.on_job_ended) options_.on_job_ended(job);
+}
+
+void Pipeline::Fail(PipelineJob& job, const Error& error) {
+  job.flow->DiscardStep();
+  job.error = error;
+  End(job, PipelineJob::State::kFailed);
+}
+
+// One job's part of a step; whether it had any.
+bool Pipeline::Advance(PipelineJob& job, int64_t now, const std::string* replay) {
+  if (job.state != PipelineJob::State::kRunning) return false;
+  try {
+    if (replay != nullptr) {
+      job.flow->Replay(*replay);
+    } else if (job.flow->Poll() == 0 && !job.flow->NeedsStep(now)) {
+      return false;
+    }
+    job.flow->Step(pool_, now);
+  } catch (const Error& error) {
+    Fail(job, error);
+    return false;
+  } catch (const std::exception& error) {
+    Fail(job, Error(ErrorCode::kInternal, error.what()));
+    return false;
+  }
+  ++job.steps;
+  return true;
+}
+
+void Pipeline::Publish(const std::vector<PipelineJob*>& stepped) {
+  {
+    std::unique_lock lock(view_lock_);
+    for (PipelineJob* job : stepped) job->flow->PublishViews(pool_, step_);
+  }
+  for (PipelineJob* job : stepped) {
+    try {
+      job->flow->WriteSinks(step_);
+      if (!job->flow->finished()) continue;
+      job->flow->CloseSinks();
+      End(*job, PipelineJob::State::kFinished);
+    } catch (const Error& error) {
+      Fail(*job, error);
+    } catch (const std::exception& error) {
+      Fail(*job, Error(ErrorCode::kInternal, error.what()));
+    }
+  }
+}
+
+bool Pipeline::StepOnce(size_t* embedded) {
+  std::vector<PipelineJob*> stepped;
+  std::vector<std::pair<uint32_t, std::string>> cuts;
+  const int64_t now = NowMicros();
+  for (auto& job : jobs_) {
+    const int64_t began = NowMicros();
+    if (!Advance(*job, now, nullptr)) continue;
+    if (embedded) *embedded += job->flow->embedded_taken();
+    cuts.emplace_back(job->number, job->flow->TakeCut());
+    job->busy_micros += NowMicros() - began;
+    stepped.push_back(job.get());
+  }
+  if (stepped.empty()) return false;
+  ++step_;
+  WriteJournal(now, cuts);
+  const int64_t began = NowMicros();
+  Publish(stepped);
+  stepped.back()->busy_micros += NowMicros() - began;
+  return true;
+}
+
+}  // namespace millrace

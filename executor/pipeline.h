@@ -1,0 +1,157 @@
+// A connected component of jobs that advances in steps, on one driver thread.
+//
+// Between two steps nothing is in flight: added and dropped jobs, checkpoints, snapshots and
+// shutdown are tasks that run there. Hence jobs, operators and views have no locks, but for the one
+// under which all views publish at the end of a step.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/record_log.h"
+#include "base/worker_pool.h"
+#include "executor/dataflow.h"
+#include "state/store.h"
+
+namespace millrace {
+
+struct PipelineJob {
+  enum class State : uint8_t { kRunning, kFinished, kFailed, kStopped };
+  uint32_t number = 0;
+  std::string name;
+  State state = State::kRunning;
+  std::optional<Error> error;
+  std::unique_ptr<Dataflow> flow;
+  std::string metadata;  // Of the last checkpoint's cut.
+  uint64_t steps = 0;
+  int64_t started_micros = 0;
+  int64_t busy_micros = 0;
+  int64_t ended_micros = 0;  // Finished, failed or stopped; 0 while running.
+};
+
+struct PipelineOptions {
+  uint32_t id = 0;
+  int64_t checkpoint_interval_micros = 0;  // 0: only when asked.
+  bool manual = false;                     // No thread: StepOnce() is called.
+  std::string journal_directory;           // "": no journal and no checkpoints.
+  // Told, on the driver thread, when a job leaves kRunning.
+  std::function<void(const PipelineJob&)> on_job_ended;
+  // On the committer's thread, before an epoch is sealed: what it refers to becomes durable.
+  std::function<void()> before_seal;
+};
+
+class Pipeline {
+ public:
+  // `store` may be null: nothing is kept.
+  Pipeline(PipelineOptions options, Store* store, WorkerPool* pool);
+  ~Pipeline();  // Stops after the running step; no checkpoint.
+
+  uint32_t id() const { return options_.id; }
+  // Readers of views hold it shared.
+  std::shared_mutex& view_lock() { return view_lock_; }
+
+  // Before Start: loads the jobs' state from the last sealed epoch and replays the journal.
+  void Recover(std::vector<std::unique_ptr<PipelineJob>> jobs);
+  void Start();
+
+  // Runs f between two steps and returns its result; rethrows what it throws.
+  template <class F>
+  auto Between(F f) -> decltype(f()) {
+    if (!thread_.joinable()) return f();
+    auto task = std::make_shared<std::packaged_task<decltype(f())()>>(std::move(f));
+    auto result = task->get_future();
+    Post([task] { (*task)(); });
+    return result.get();
+  }
+
+  // The following only inside Between (or without a thread).
+  void AddJob(std::unique_ptr<PipelineJob> job);
+  void StopJob(uint32_t number);
+  std::unique_ptr<PipelineJob> RemoveJob(uint32_t number);
+  PipelineJob* FindJob(uint32_t number);
+  const std::vector<std::unique_ptr<PipelineJob>>& jobs() const { return jobs_; }
+  // One step over what is there. Whether anything was done; `embedded` receives the rows of
+  // embedded tables taken.
+  bool StepOnce(size_t* embedded = nullptr);
+  uint64_t step() const { return step_; }
+  uint64_t checkpoints() const { return checkpoints_; }
+  int64_t last_checkpoint_micros() const { return last_checkpoint_; }
+  size_t longest_gap_micros() const { return longest_gap_; }
+
+  // Takes a checkpoint and returns when it is sealed. Not inside Between.
+  void Checkpoint();
+
+ private:
+  struct RunningCheckpoint {
+    SealedEpoch epoch;
+    std::vector<StateWriter> writers;
+  };
+
+  void Post(std::function<void()> f);
+  void Run();
+  void RunTasks();
+  void Wait();
+  void Wake();
+  bool Advance(PipelineJob& job, int64_t now, const std::string* replay);
+  void Fail(PipelineJob& job, const Error& error);
+  void End(PipelineJob& job, PipelineJob::State state);
+  void Publish(const std::vector<PipelineJob*>& stepped);
+  void WriteJournal(int64_t now, const std::vector<std::pair<uint32_t, std::string>>& cuts);
+  void ReplayJournal();
+  void ReplayRecord(const std::string& payload);
+  void OpenJournal(uint64_t epoch);
+  std::string JournalPath(uint64_t epoch) const;
+  std::vector<uint64_t> JournalEpochs() const;
+
+  bool BeginCheckpoint();
+  void ContinueCheckpoint(int64_t budget_micros);
+  void CommitLoop();
+  void PollCommit();
+  void FinishRunningCheckpoint();
+  std::string EncodeMetadata();
+
+  PipelineOptions options_;
+  Store* store_;
+  WorkerPool* pool_;
+  std::shared_mutex view_lock_;
+
+  // Driver thread only.
+  std::vector<std::unique_ptr<PipelineJob>> jobs_;  // Upstream before downstream.
+  uint64_t step_ = 0;
+  uint64_t epoch_ = 0;  // Of the last begun checkpoint.
+  std::unique_ptr<RecordLog> journal_;
+  std::unique_ptr<RunningCheckpoint> checkpoint_;
+  bool committing_ = false;
+  int64_t next_checkpoint_ = 0;
+  int64_t checkpoint_began_ = 0;
+  uint64_t checkpoints_ = 0;
+  int64_t last_checkpoint_ = 0;
+  size_t longest_gap_ = 0;
+
+  std::mutex mutex_;  // Guards what follows.
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> tasks_;
+  bool ready_ = true;
+  bool stop_ = false;
+  std::thread thread_;
+
+  std::mutex commit_mutex_;  // Guards what follows.
+  std::condition_variable commit_wake_;
+  std::unique_ptr<RunningCheckpoint> to_commit_;
+  bool commit_stop_ = false;
+  uint64_t committed_epoch_ = 0;
+  std::exception_ptr commit_error_;
+  std::thread committer_;
+};
+
+}  // namespace millrace

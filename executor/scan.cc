@@ -1,0 +1,163 @@
+#include "executor/scan.h"
+
+#include <algorithm>
+
+namespace millrace {
+
+TableScan::TableScan(std::unique_ptr<Source> source,
+                     std::function<std::unique_ptr<Decoder>()> make_decoder, ScanOptions options)
+    : source_(std::move(source)),
+      options_(options),
+      work_(options.partitions),
+      rejects_(options.partitions),
+      rows_(options.partitions) {
+  for (size_t p = 0; make_decoder && p < options.partitions; ++p) {
+    decoders_.push_back(make_decoder());
+  }
+  RefreshPartitions();
+}
+
+void TableScan::RefreshPartitions() {
+  const std::vector<std::string> names = source_->Partitions();
+  for (size_t i = names_.size(); i < names.size(); ++i) {
+    names_.push_back(names[i]);
+    positions_.emplace_back();
+    moved_.push_back(0);
+    finished_.push_back(0);
+    if (auto it = resume_.find(names[i]); it != resume_.end()) {
+      source_->Seek(i, it->second);
+      positions_[i] = it->second;
+      resume_.erase(it);
+    }
+  }
+}
+
+void TableScan::Take(size_t i, SourceBatch batch) {
+  finished_[i] |= batch.end;
+  if (batch.next != positions_[i] && !batch.next.empty()) {
+    positions_[i] = batch.next;
+    moved_[i] = 1;
+  }
+  if (batch.size() == 0) return;
+  work_[next_worker_].push_back({i, std::move(batch)});
+  next_worker_ = (next_worker_ + 1) % options_.partitions;
+}
+
+size_t TableScan::Poll() {
+  RefreshPartitions();
+  size_t taken = 0;
+  const size_t share = std::max<size_t>(1, options_.step_rows / std::max<size_t>(1, names_.size()));
+  for (size_t i = 0; i < names_.size(); ++i) {
+    for (size_t left = share; left > 0 && !finished_[i];) {
+      SourceBatch batch = source_->Poll(i, std::min(left, options_.batch_rows));
+      const size_t size = batch.size();
+      const bool stays = batch.next == positions_[i] || batch.next.empty();
+      Take(i, std::move(batch));
+      taken += size;
+      left -= std::min(size, left);
+      if (size == 0 && stays) break;
+    }
+  }
+  ended_ = source_->bounded() && std::ranges::all_of(finished_, [](uint8_t f) { return f != 0; });
+  return taken;
+}
+
+void TableScan::Replay(const ScanCut& cut) {
+  RefreshPartitions();
+  for (const auto& [name, end] : cut.positions) {
+    const size_t i = std::ranges::find(names_, name) - names_.begin();
+    if (i == names_.size()) {
+      throw Error(ErrorCode::kIo, "source partition '" + name + "' is gone: cannot replay it");
+    }
+    while (positions_[i] != end) {
+      const SourcePosition before = positions_[i];
+      Take(i, source_->PollUntil(i, end, options_.batch_rows));
+      if (positions_[i] == before) {
+        throw Error(ErrorCode::kIo,
+                    "source partition '" + name + "' no longer reaches position " + end);
+      }
+    }
+  }
+  ended_ = cut.ended;
+  if (ended_) std::ranges::fill(finished_, uint8_t{1});
+}
+
+void TableScan::PushRows(Batch batch, size_t source_partition, PartitionContext* context,
+                         const Emit& emit) {
+  context->source_partition = source_partition;
+  if (batch.size <= options_.batch_rows) {
+    if (batch.size > 0) emit(std::move(batch));
+    return;
+  }
+  for (size_t at = 0; at < batch.size; at += options_.batch_rows) {
+    emit(batch.Slice(at, std::min(options_.batch_rows, batch.size - at)));
+  }
+}
+
+void TableScan::Run(size_t p, PartitionContext* context, const Emit& emit) {
+  std::vector<Work> work = std::move(work_[p]);
+  work_[p].clear();
+  for (Work& w : work) {
+    if (w.batch.rows) {
+      rows_[p] += w.batch.rows->size;
+      PushRows(std::move(*w.batch.rows), w.source_partition, context, emit);
+      continue;
+    }
+    const RecordBlock& block = *w.batch.block;
+    std::vector<Reject> rejects;
+    std::vector<uint32_t> row_records;
+    Batch rows = decoders_[p]->Decode(block, &rejects, &row_records);
+    for (const Column& c : block.metadata) rows.columns.push_back(c.Take(row_records));
+    rows_[p] += block.records.size();
+    for (Reject& r : rejects) {
+      const auto [offset, size] = block.records[r.record];
+      rejects_[p].push_back({block.origin ? *block.origin : names_[w.source_partition],
+                             std::to_string(block.PositionOf(r.record)), block.arrival_micros,
+                             std::move(r.reason), std::string(block.data + offset, size)});
+    }
+    PushRows(std::move(rows), w.source_partition, context, emit);
+  }
+}
+
+ScanCut TableScan::TakeCut() {
+  ScanCut cut;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    if (std::exchange(moved_[i], 0)) cut.positions[names_[i]] = positions_[i];
+  }
+  cut.ended = ended_;
+  for (uint64_t& rows : rows_) rows_in_ += std::exchange(rows, 0);
+  return cut;
+}
+
+std::vector<TableReject> TableScan::TakeRejects() {
+  std::vector<TableReject> all;
+  for (auto& part : rejects_) {
+    std::ranges::move(part, std::back_inserter(all));
+    part.clear();
+  }
+  rejected_ += all.size();
+  return all;
+}
+
+std::map<std::string, SourcePosition> TableScan::Positions() const {
+  std::map<std::string, SourcePosition> positions = resume_;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    if (!positions_[i].empty()) positions[names_[i]] = positions_[i];
+  }
+  return positions;
+}
+
+void TableScan::Seek(const std::map<std::string, SourcePosition>& positions, bool ended) {
+  resume_ = positions;
+  ended_ = ended;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    auto it = resume_.find(names_[i]);
+    if (it == resume_.end()) continue;
+    source_->Seek(i, it->second);
+    positions_[i] = it->second;
+    resume_.erase(it);
+    finished_[i] = ended;
+  }
+}
+
+}  // namespace millrace

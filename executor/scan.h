@@ -1,0 +1,97 @@
+// Reads one table for one job: polls its source partitions, decodes in parallel, keeps positions.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/connector.h"
+#include "executor/operator.h"
+
+namespace millrace {
+
+// A record that could not be decoded: a row of `<table>$errors`.
+struct TableReject {
+  std::string partition;
+  std::string position;
+  int64_t arrival_micros = 0;
+  std::string reason;
+  std::string raw;
+};
+
+// What one step read, for the step journal: replaying it reads the same.
+struct ScanCut {
+  std::map<std::string, SourcePosition> positions;  // Of the partitions that moved.
+  bool ended = false;
+};
+
+struct ScanOptions {
+  size_t partitions = 1;  // Of the pipeline.
+  size_t batch_rows = 8192;
+  size_t step_rows = 65536;
+};
+
+class TableScan {
+ public:
+  // `make_decoder` is empty for sources that make rows themselves.
+  TableScan(std::unique_ptr<Source> source, std::function<std::unique_ptr<Decoder>()> make_decoder,
+            ScanOptions options);
+
+  // Driver: takes what the source has (bounded by step_rows) and deals it to the partitions.
+  // Returns the rows or records taken.
+  size_t Poll();
+  // Driver: takes exactly what `cut` names.
+  void Replay(const ScanCut& cut);
+  // Worker `p`: decodes its share and pushes it, setting context->source_partition.
+  void Run(size_t p, PartitionContext* context, const Emit& emit);
+  // Driver, after the workers: the step's cut.
+  ScanCut TakeCut();
+
+  bool bounded() const { return source_->bounded(); }
+  bool ended() const { return ended_; }
+  size_t source_partitions() const { return names_.size(); }
+  const std::string& partition_name(size_t i) const { return names_[i]; }
+  // Whether partition i yielded something in the running step; since the start.
+  bool moved(size_t i) const { return moved_[i]; }
+  bool ever_moved(size_t i) const { return !positions_[i].empty(); }
+
+  std::vector<TableReject> TakeRejects();
+  void SetCounts(uint64_t rows_in, uint64_t rejected) {
+    rows_in_ = rows_in;
+    rejected_ = rejected;
+  }
+  uint64_t rows_in() const { return rows_in_; }
+  uint64_t rejected() const { return rejected_; }
+
+  void OnReady(std::function<void()> f) { source_->OnReady(std::move(f)); }
+  // Positions of all partitions, for a checkpoint; and back.
+  std::map<std::string, SourcePosition> Positions() const;
+  void Seek(const std::map<std::string, SourcePosition>& positions, bool ended);
+
+ private:
+  struct Work {
+    size_t source_partition;
+    SourceBatch batch;
+  };
+  void RefreshPartitions();
+  void Take(size_t i, SourceBatch batch);
+  void PushRows(Batch batch, size_t source_partition, PartitionContext* context, const Emit& emit);
+
+  std::unique_ptr<Source> source_;
+  ScanOptions options_;
+  std::vector<std::unique_ptr<Decoder>> decoders_;  // One a partition of the pipeline.
+  std::vector<std::string> names_;
+  std::vector<SourcePosition> positions_;
+  std::vector<uint8_t> moved_, finished_;
+  std::map<std::string, SourcePosition> resume_;  // Of partitions not seen again yet.
+  std::vector<std::vector<Work>> work_;           // By pipeline partition.
+  size_t next_worker_ = 0;
+  std::vector<std::vector<TableReject>> rejects_;  // By pipeline partition.
+  std::vector<uint64_t> rows_;                     // By pipeline partition, in this step.
+  uint64_t rows_in_ = 0, rejected_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace millrace

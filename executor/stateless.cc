@@ -1,0 +1,124 @@
+#include "executor/stateless.h"
+
+namespace millrace {
+namespace {
+
+// Rounds towards minus infinity, as window starts before 1970 need it.
+int64_t FloorTo(int64_t time, int64_t step, int64_t offset) {
+  const int64_t rest = (time - offset) % step;
+  return time - (rest < 0 ? rest + step : rest);
+}
+
+struct WindowColumnsOut {
+  WindowColumnsOut(TypeId time_type, size_t size)
+      : start(TypeId::kTimestamp, size), end(TypeId::kTimestamp, size), time(time_type, size) {}
+  void Set(size_t i, int64_t from, int64_t to) {
+    start.mutable_data<int64_t>()[i] = from;
+    end.mutable_data<int64_t>()[i] = to;
+    time.mutable_data<int64_t>()[i] = to - kMicrosPerMilli;
+  }
+  void AppendTo(Batch* batch) {
+    batch->columns.push_back(std::move(start));
+    batch->columns.push_back(std::move(end));
+    batch->columns.push_back(std::move(time));
+  }
+  Column start, end, time;
+};
+
+}  // namespace
+
+void FilterOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& emit) {
+  RowErrors errors;
+  context_->eval.errors = &errors;
+  std::vector<uint32_t> rows = Select(*predicate_, batch, context_->eval);
+  if (DropFailedRows(errors, "Filter", schema_, context_, &batch)) {
+    errors.clear();
+    rows = Select(*predicate_, batch, context_->eval);
+  }
+  if (rows.size() == batch.size) return emit(std::move(batch));
+  if (!rows.empty()) emit(batch.Take(rows));
+}
+
+void ProjectOperator::OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) {
+  RowErrors errors;
+  context_->eval.errors = &errors;
+  Batch out;
+  out.size = batch.size;
+  out.columns.reserve(exprs_.size());
+  for (const ExprPtr& expr : exprs_) out.columns.push_back(Evaluate(*expr, batch, context_->eval));
+  if (!errors.empty()) {
+    DropFailedRows(errors, "Project", schema_, context_, &batch);
+    if (batch.size > 0) OnBatch(port, std::move(batch), time, emit);
+    return;
+  }
+  out.weights = std::move(batch.weights);
+  emit(std::move(out));
+}
+
+void AssignWindowsOperator::DropNullTimes(Batch* batch) {
+  const Column& times = batch->columns[spec_.time_column];
+  if (!times.may_have_nulls()) return;
+  RowErrors errors;
+  for (uint32_t i = 0; i < batch->size; ++i) {
+    if (times.IsNull(i)) errors.push_back({i, "the event time is NULL: the row is in no window"});
+  }
+  DropFailedRows(errors, "Window", schema_, context_, batch);
+}
+
+Batch AssignWindowsOperator::Tumble(Batch batch) const {
+  const Column& times = batch.columns[spec_.time_column];
+  const int64_t* in = times.data<int64_t>();
+  WindowColumnsOut out(times.type(), batch.size);
+  // Neighbours mostly share a window: no division for them.
+  int64_t start = 0, end = 0;
+  for (size_t i = 0; i < batch.size; ++i) {
+    const int64_t t = in[i * times.stride()];
+    if (t < start || t >= end) {
+      start = FloorTo(t, spec_.size, spec_.offset);
+      end = start + spec_.size;
+    }
+    out.Set(i, start, end);
+  }
+  out.AppendTo(&batch);
+  return batch;
+}
+
+Batch AssignWindowsOperator::Expand(const Batch& batch) const {
+  const Column& times = batch.columns[spec_.time_column];
+  const bool cumulate = spec_.kind == AssignWindows::Kind::kCumulate;
+  std::vector<uint32_t> rows;
+  std::vector<int64_t> starts, ends;
+  for (uint32_t i = 0; i < batch.size; ++i) {
+    const int64_t t = times.at<int64_t>(i);
+    if (cumulate) {
+      const int64_t start = FloorTo(t, spec_.size, spec_.offset);
+      for (int64_t end = start + FloorTo(t - start, spec_.slide, 0) + spec_.slide;
+           end <= start + spec_.size; end += spec_.slide) {
+        rows.push_back(i);
+        starts.push_back(start);
+        ends.push_back(end);
+      }
+      continue;
+    }
+    for (int64_t start = FloorTo(t, spec_.slide, spec_.offset); start > t - spec_.size;
+         start -= spec_.slide) {
+      rows.push_back(i);
+      starts.push_back(start);
+      ends.push_back(start + spec_.size);
+    }
+  }
+  Batch out = batch.Take(rows);
+  WindowColumnsOut columns(times.type(), rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) columns.Set(i, starts[i], ends[i]);
+  columns.AppendTo(&out);
+  return out;
+}
+
+void AssignWindowsOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& emit) {
+  DropNullTimes(&batch);
+  if (batch.size == 0) return;
+  Batch out = spec_.kind == AssignWindows::Kind::kTumble ? Tumble(std::move(batch)) : Expand(batch);
+  if (out.size > 0) emit(std::move(out));
+}
+
+}  // namespace millrace

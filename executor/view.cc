@@ -1,0 +1,349 @@
+#include "executor/view.h"
+
+#include <chrono>
+#include <numeric>
+
+namespace millrace {
+namespace {
+
+void PutFixed64(uint64_t v, std::string* out) {
+  out->append(reinterpret_cast<const char*>(&v), sizeof v);
+}
+
+uint64_t TakeFixed64(std::string_view* in) {
+  uint64_t v;
+  std::memcpy(&v, in->data(), sizeof v);
+  in->remove_prefix(sizeof v);
+  return v;
+}
+
+// Big-endian, so that keys are in the order of the numbers.
+void PutNumber(uint64_t v, std::string* out) { PutFixed64(__builtin_bswap64(v), out); }
+
+// Unique among the processes that ever wrote to a data directory.
+uint64_t Generation() {
+  return static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+}
+
+// Wide values are copied one after another; `to` are slots over the chunks.
+template <class T>
+void CopyFixed(const Column& in, std::span<const uint32_t> from, std::span<const uint32_t> to,
+               std::vector<std::shared_ptr<ViewChunk>>& chunks, size_t c) {
+  const T* values = in.data<T>();
+  for (size_t k = 0; k < to.size(); ++k) {
+    Column& out = chunks[to[k] / ViewChunk::kRows]->columns[c];
+    const size_t at = to[k] % ViewChunk::kRows;
+    out.mutable_data<T>()[at] = values[from[k] * in.stride()];
+    if (out.may_have_nulls()) out.SetNull(at, false);
+  }
+}
+
+}  // namespace
+
+void ViewSnapshot::ForEach(const std::function<void(Batch)>& f) const {
+  for (size_t k = 0; k < chunks.size(); ++k) {
+    const ViewChunk& chunk = *chunks[k];
+    const size_t used = std::min(ViewChunk::kRows, rows - k * ViewChunk::kRows);
+    std::vector<uint32_t> live;
+    bool counted = false;
+    for (uint32_t i = 0; i < used; ++i) {
+      if (chunk.weights[i] != 0) live.push_back(i);
+      counted |= chunk.weights[i] > 1;
+    }
+    if (live.empty()) continue;
+    Batch batch;
+    batch.size = live.size();
+    for (const Column& c : chunk.columns) {
+      batch.columns.push_back(live.size() == used ? c.Slice(0, used) : c.Take(live));
+      // The chunk itself is kept: a chunk that nobody else holds may be written to.
+      batch.columns.back().KeepAlive(chunks[k]);
+    }
+    if (counted) {
+      for (uint32_t i : live) batch.weights.push_back(chunk.weights[i]);
+    }
+    f(std::move(batch));
+  }
+}
+
+ViewPartition::ViewPartition(ViewSpec spec, bool tracked)
+    : spec_(std::move(spec)),
+      tracked_(tracked),
+      index_(sizeof(uint32_t), tracked && spec_.kind != ViewSpec::Kind::kAppend) {
+  if (spec_.kind == ViewSpec::Kind::kBag) {
+    spec_.key.resize(spec_.schema.size());
+    std::iota(spec_.key.begin(), spec_.key.end(), size_t{0});
+  }
+  PutNumber(Generation(), &partition_tag_);
+  PutNumber(reinterpret_cast<uintptr_t>(this), &partition_tag_);
+}
+
+std::shared_ptr<ViewChunk> ViewPartition::NewChunk() const {
+  auto chunk = std::make_shared<ViewChunk>();
+  chunk->weights.assign(ViewChunk::kRows, 0);
+  chunk->heap = std::make_shared<Arena>();
+  for (const Field& f : spec_.schema)
+    chunk->columns.push_back(MakeColumn(f.type, ViewChunk::kRows));
+  return chunk;
+}
+
+ViewChunk& ViewPartition::Writable(uint32_t slot) {
+  std::shared_ptr<ViewChunk>& chunk = chunks_[slot / ViewChunk::kRows];
+  const bool shared = chunk.use_count() > 1;
+  const bool wasteful = chunk->heap->allocated() > chunk->compact_at;
+  if (!shared && !wasteful) return *chunk;
+  std::shared_ptr<ViewChunk> copy = NewChunk();
+  copy->weights = chunk->weights;
+  const size_t base = slot / ViewChunk::kRows * ViewChunk::kRows;
+  const size_t used = std::min<size_t>(ViewChunk::kRows, next_ - base);
+  for (size_t c = 0; c < copy->columns.size(); ++c) {
+    for (size_t i = 0; i < used; ++i) {
+      if (copy->weights[i] != 0) {
+        CopyValue(chunk->columns[c], i, &copy->columns[c], i, copy->heap.get());
+      }
+    }
+  }
+  copy->compact_at += 2 * copy->heap->allocated();
+  chunk = std::move(copy);
+  return *chunk;
+}
+
+uint32_t ViewPartition::NewSlot() {
+  if (!free_.empty()) {
+    const uint32_t slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+  if (next_ % ViewChunk::kRows == 0) chunks_.push_back(NewChunk());
+  return next_++;
+}
+
+void ViewPartition::Write(const Batch& batch, std::span<const uint32_t> from,
+                          std::span<const uint32_t> to) {
+  for (uint32_t slot : to) Writable(slot);
+  for (size_t c = 0; c < batch.columns.size(); ++c) {
+    const Column& in = batch.columns[c];
+    if (!in.may_have_nulls() && WidthOf(in.type()) == 8 && in.children().empty()) {
+      CopyFixed<int64_t>(in, from, to, chunks_, c);
+      continue;
+    }
+    for (size_t k = 0; k < to.size(); ++k) {
+      ViewChunk& chunk = *chunks_[to[k] / ViewChunk::kRows];
+      CopyValue(in, from[k], &chunk.columns[c], to[k] % ViewChunk::kRows, chunk.heap.get());
+    }
+  }
+}
+
+void ViewPartition::Append(const Batch& changes) {
+  std::vector<uint32_t> from, to;
+  for (uint32_t i = 0; i < changes.size; ++i) {
+    for (int64_t n = changes.weight(i); n > 0; --n) {
+      from.push_back(i);
+      to.push_back(NewSlot());
+    }
+  }
+  Write(changes, from, to);
+  for (uint32_t slot : to) {
+    chunks_[slot / ViewChunk::kRows]->weights[slot % ViewChunk::kRows] = 1;
+  }
+  live_ += to.size();
+}
+
+void ViewPartition::ApplyKeyed(const Batch& changes) {
+  const RowKeys keys(changes, spec_.key);
+  rows_.resize(changes.size);
+  index_.FindOrInsert(keys, rows_, [](char* row, size_t) { SlotOf(row) = kNoSlot; });
+  const bool bag = spec_.kind == ViewSpec::Kind::kBag;
+  std::vector<uint32_t> from, to;
+  std::vector<char*> touched;
+  auto weight_of = [&](uint32_t slot) -> int64_t& {
+    return chunks_[slot / ViewChunk::kRows]->weights[slot % ViewChunk::kRows];
+  };
+  // A row that goes and one that comes for the same key: the coming one stays, in whichever order.
+  for (const bool insert : {false, true}) {
+    for (uint32_t i = 0; i < changes.size; ++i) {
+      const int64_t weight = changes.weight(i);
+      if ((weight > 0) != insert) continue;
+      char* row = rows_[i];
+      index_.BeforeChange(row);
+      uint32_t& slot = SlotOf(row);
+      if (slot == kNoSlot) {
+        slot = NewSlot();
+        Writable(slot);
+        weight_of(slot) = 0;
+      }
+      Writable(slot);
+      live_ -= weight_of(slot) > 0;
+      weight_of(slot) = bag ? weight_of(slot) + weight : insert;
+      live_ += weight_of(slot) > 0;
+      if (!insert) {
+        touched.push_back(row);
+        continue;
+      }
+      if (bag) touched.push_back(row);
+      from.push_back(i);
+      to.push_back(slot);
+    }
+  }
+  Write(changes, from, to);
+  for (size_t k = 0; k < to.size(); ++k) NoteTime(to[k], rows_[from[k]]);
+  for (char* row : touched) {
+    if (SlotOf(row) != kNoSlot && weight_of(SlotOf(row)) == 0) Remove(row);
+  }
+  DropOldest();
+}
+
+void ViewPartition::Remove(char* row) {
+  free_.push_back(std::exchange(SlotOf(row), kNoSlot));
+  index_.Erase(row);
+}
+
+void ViewPartition::NoteTime(uint32_t slot, char* row) {
+  if (!spec_.retention_column && spec_.max_rows == 0) return;
+  int64_t time = 0;  // Without a time column, equal times keep the order of insertion.
+  if (spec_.retention_column) {
+    const Column& times = chunks_[slot / ViewChunk::kRows]->columns[*spec_.retention_column];
+    if (times.IsNull(slot % ViewChunk::kRows)) return;
+    time = times.at<int64_t>(slot % ViewChunk::kRows);
+  }
+  times_.emplace(time, std::string(index_.key(row)));
+}
+
+void ViewPartition::DropOldest() {
+  while (spec_.max_rows > 0 && live_ > spec_.max_rows && !times_.empty()) {
+    const std::string key = std::move(times_.begin()->second);
+    times_.erase(times_.begin());
+    char* row = index_.Find(key, HashBytes(key));
+    if (row == nullptr) continue;
+    index_.BeforeChange(row);
+    Writable(SlotOf(row)).weights[SlotOf(row) % ViewChunk::kRows] = 0;
+    --live_;
+    Remove(row);
+  }
+}
+
+void ViewPartition::Expire(int64_t watermark) {
+  if (!spec_.retention_column) return;
+  while (!times_.empty() && times_.begin()->first < watermark - spec_.retention) {
+    const std::string key = std::move(times_.begin()->second);
+    times_.erase(times_.begin());
+    char* row = index_.Find(key, HashBytes(key));
+    if (row == nullptr) continue;
+    index_.BeforeChange(row);
+    Writable(SlotOf(row)).weights[SlotOf(row) % ViewChunk::kRows] = 0;
+    --live_;
+    Remove(row);
+  }
+}
+
+void ViewPartition::Apply(const Batch& changes) {
+  if (changes.size == 0) return;
+  if (spec_.kind == ViewSpec::Kind::kAppend) return Append(changes);
+  ApplyKeyed(changes);
+}
+
+std::optional<Batch> ViewPartition::Replaced(const Batch& changes) const {
+  if (spec_.kind != ViewSpec::Kind::kKeyed) return std::nullopt;
+  const RowKeys keys(changes, spec_.key);
+  std::vector<Batch> parts;
+  std::map<std::string_view, bool> retracted;
+  for (size_t i = 0; i < changes.size; ++i) {
+    if (changes.weight(i) < 0) retracted[keys[i]] = true;
+  }
+  for (size_t i = 0; i < changes.size; ++i) {
+    if (changes.weight(i) < 0 || retracted.contains(keys[i])) continue;
+    if (std::optional<Batch> row = Lookup(keys[i])) {
+      row->weights = {-1};
+      parts.push_back(std::move(*row));
+    }
+  }
+  if (parts.empty()) return std::nullopt;
+  return Concat(parts);
+}
+
+std::optional<Batch> ViewPartition::Lookup(std::string_view key) const {
+  char* row = index_.Find(key, HashBytes(key));
+  if (row == nullptr) return std::nullopt;
+  const std::shared_ptr<ViewChunk>& chunk = chunks_[SlotOf(row) / ViewChunk::kRows];
+  const uint32_t at[] = {SlotOf(row) % static_cast<uint32_t>(ViewChunk::kRows)};
+  // Copied out whole: the chunk may be written to as soon as the lock is gone.
+  auto heap = std::make_shared<Arena>();
+  Batch out;
+  out.size = 1;
+  for (size_t c = 0; c < spec_.schema.size(); ++c) {
+    out.columns.push_back(MakeColumn(spec_.schema[c].type, 1));
+    CopyValue(chunk->columns[c], at[0], &out.columns.back(), 0, heap.get());
+    out.columns.back().KeepAlive(heap);
+  }
+  return out;
+}
+
+size_t ViewPartition::bytes() const {
+  size_t bytes = index_.bytes();
+  for (const auto& chunk : chunks_) {
+    bytes += chunk->heap->allocated() + chunk->weights.size() * sizeof(int64_t);
+    for (const Column& c : chunk->columns) bytes += WidthOf(c.type()) * ViewChunk::kRows;
+  }
+  return bytes;
+}
+
+void ViewPartition::EncodeRow(uint32_t slot, std::string* value) const {
+  const ViewChunk& chunk = *chunks_[slot / ViewChunk::kRows];
+  const size_t at = slot % ViewChunk::kRows;
+  PutFixed64(static_cast<uint64_t>(chunk.weights[at]), value);
+  for (const Column& c : chunk.columns) AppendKeyColumn(c, at, value);
+}
+
+void ViewPartition::BeginCheckpoint(OperatorId op, StateWriter* writer) {
+  op_ = op;
+  writer_ = writer;
+  cut_ = next_;
+  index_.BeginCheckpoint(
+      op, writer, [this](const char* row, std::string* value) { EncodeRow(SlotOf(row), value); });
+}
+
+void ViewPartition::CopyAppended(size_t* max_rows) {
+  std::string key, value;
+  for (; copied_<cut_&& * max_rows> 0; ++copied_, --*max_rows) {
+    key = partition_tag_;
+    PutNumber(copied_, &key);
+    value.clear();
+    EncodeRow(copied_, &value);
+    writer_->Put(op_, VnodeOf(HashBytes(key)), key, value);
+  }
+}
+
+bool ViewPartition::CopySlice(size_t max_rows) {
+  if (spec_.kind != ViewSpec::Kind::kAppend) return index_.CopySlice(max_rows);
+  CopyAppended(&max_rows);
+  return copied_ == cut_;
+}
+
+uint32_t ViewPartition::DecodeRow(std::string_view value) {
+  const uint32_t slot = NewSlot();
+  ViewChunk& chunk = *chunks_[slot / ViewChunk::kRows];
+  const size_t at = slot % ViewChunk::kRows;
+  chunk.weights[at] = static_cast<int64_t>(TakeFixed64(&value));
+  for (Column& c : chunk.columns) DecodeKeyColumn(&value, &c, at, chunk.heap.get());
+  ++live_;
+  return slot;
+}
+
+void ViewPartition::Restore(OperatorId op, const Store& store, size_t partition,
+                            size_t partitions) {
+  store.Scan(op, partition, partitions,
+             [&](uint32_t vnode, std::string_view key, std::string_view value) {
+               const uint32_t slot = DecodeRow(value);
+               if (spec_.kind == ViewSpec::Kind::kAppend) return;
+               index_.Reserve(1);
+               bool created = false;
+               char* row = index_.FindOrInsert(key, HashBytes(key), &created);
+               assert(created);
+               GroupTable::header(row).vnode = static_cast<uint8_t>(vnode);
+               GroupTable::MarkRestored(row);
+               SlotOf(row) = slot;
+               NoteTime(slot, row);
+             });
+  copied_ = next_;
+}
+
+}  // namespace millrace

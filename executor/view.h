@@ -1,0 +1,114 @@
+// The rows of a materialized view: copy-on-write column chunks plus a key index, per partition.
+//
+// The pipeline's threads change a partition only inside Publish(), under the pipeline's view lock;
+// readers take that lock shared to copy pointers (Snapshot) or single rows (Lookup). Between,
+// nobody writes.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "state/group_table.h"
+#include "state/store.h"
+#include "types/batch.h"
+
+namespace millrace {
+
+// Rows [0, used) of the columns; weights[i] is how often row i is there, 0 for a free slot.
+struct ViewChunk {
+  static constexpr size_t kRows = 1024;
+  std::vector<Column> columns;
+  std::vector<int64_t> weights;
+  std::shared_ptr<Arena> heap;   // Long strings of the rows, dead ones included.
+  size_t compact_at = 64 << 10;  // Heap size at which dead strings are looked for.
+};
+
+// An immutable picture of one partition.
+struct ViewSnapshot {
+  std::vector<std::shared_ptr<const ViewChunk>> chunks;
+  size_t rows = 0;  // Slots in use, the last chunk's rest is unused.
+  // Calls f with each chunk's live rows; batches have no weights when all are 1.
+  void ForEach(const std::function<void(Batch)>& f) const;
+};
+
+struct ViewSpec {
+  Schema schema;
+  std::vector<size_t> key;  // Columns; see `kind`.
+  enum class Kind : uint8_t {
+    kAppend,  // Append-only and without key: rows are only added, nothing is looked up.
+    kBag,     // Keyed by the whole row, holds the count.
+    kKeyed,   // One row per key.
+  };
+  Kind kind = Kind::kKeyed;
+  std::optional<size_t>
+      retention_column;  // Rows leave when its value is behind watermark - retention.
+  int64_t retention = 0;
+  size_t max_rows = 0;  // 0: no limit; else the oldest leave (by insertion; kAppend and kBag).
+};
+
+class ViewPartition {
+ public:
+  // `tracked`: changes are remembered for checkpoints.
+  ViewPartition(ViewSpec spec, bool tracked);
+
+  // Applies the changes: for kKeyed a positive weight sets the key's row, a negative one removes it
+  // unless the same step sets it too.
+  void Apply(const Batch& changes);
+  // The rows that `changes` are about to replace, for a full delta: weight -1 for each live row
+  // whose key has a +1 and no -1 in `changes` (updates that arrived as +1 only). kKeyed only.
+  std::optional<Batch> Replaced(const Batch& changes) const;
+  void Expire(int64_t watermark);
+
+  ViewSnapshot Snapshot() const { return {{chunks_.begin(), chunks_.end()}, next_}; }
+  // The row with this encoded key (kKeyed).
+  std::optional<Batch> Lookup(std::string_view key) const;
+  size_t live() const { return live_; }
+  size_t bytes() const;
+
+  void BeginCheckpoint(OperatorId op, StateWriter* writer);
+  bool CopySlice(size_t max_rows);
+  void Restore(OperatorId op, const Store& store, size_t partition, size_t partitions);
+
+ private:
+  static constexpr uint32_t kNoSlot = UINT32_MAX;
+
+  static uint32_t& SlotOf(char* row) {
+    return *reinterpret_cast<uint32_t*>(row + GroupTable::kPayload);
+  }
+  static uint32_t SlotOf(const char* row) {
+    return *reinterpret_cast<const uint32_t*>(row + GroupTable::kPayload);
+  }
+  ViewChunk& Writable(uint32_t slot);
+  std::shared_ptr<ViewChunk> NewChunk() const;
+  uint32_t NewSlot();
+  void Append(const Batch& changes);
+  void ApplyKeyed(const Batch& changes);
+  void Write(const Batch& batch, std::span<const uint32_t> from, std::span<const uint32_t> to);
+  void Remove(char* row);
+  void NoteTime(uint32_t slot, char* row);
+  void EncodeRow(uint32_t slot, std::string* value) const;
+  uint32_t DecodeRow(std::string_view value);
+  void CopyAppended(size_t* max_rows);
+  void DropOldest();
+
+  ViewSpec spec_;
+  bool tracked_;
+  GroupTable index_;  // Key to slot; unused by kAppend.
+  std::vector<std::shared_ptr<ViewChunk>> chunks_;
+  std::vector<uint32_t> free_;
+  uint32_t next_ = 0;  // Slots ever used.
+  size_t live_ = 0;
+  std::multimap<int64_t, std::string> times_;  // Retention: time to key.
+  std::vector<char*> rows_;                    // Scratch.
+  // kAppend: rows are stored under their number, which counts on over restarts.
+  uint64_t first_number_ = 0;  // Of slot 0.
+  uint32_t copied_ = 0;        // Slots below are stored or being copied.
+  uint32_t cut_ = 0;           // The running checkpoint ends here.
+  OperatorId op_ = 0;
+  StateWriter* writer_ = nullptr;
+  std::string partition_tag_;  // Makes numbers of different partitions and runs distinct.
+};
+
+}  // namespace millrace

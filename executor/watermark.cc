@@ -1,0 +1,105 @@
+#include "executor/watermark.h"
+
+#include <algorithm>
+
+#include "base/codec.h"
+
+namespace millrace {
+namespace {
+
+// Watermarks are kept in whole milliseconds.
+int64_t FloorToMilli(int64_t micros) {
+  const int64_t rest = micros % kMicrosPerMilli;
+  return micros - (rest < 0 ? rest + kMicrosPerMilli : rest);
+}
+
+}  // namespace
+
+void WatermarkOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& emit) {
+  if (expr_ != nullptr) {
+    RowErrors errors;
+    context_->eval.errors = &errors;
+    const Column marks = Evaluate(*expr_, batch, context_->eval);
+    std::vector<uint8_t> failed(errors.empty() ? 0 : batch.size);
+    for (const RowError& e : errors) failed[e.row] = 1;
+    int64_t greatest = kMinWatermark;
+    const int64_t* values = marks.data<int64_t>();
+    for (size_t i = 0; i < batch.size; ++i) {
+      if (marks.IsNull(i) || (!failed.empty() && failed[i])) continue;
+      greatest = std::max(greatest, values[i * marks.stride()]);
+    }
+    if (maxima_.size() <= context_->source_partition) {
+      maxima_.resize(context_->source_partition + 1, kMinWatermark);
+    }
+    int64_t& maximum = maxima_[context_->source_partition];
+    if (greatest != kMinWatermark) maximum = std::max(maximum, FloorToMilli(greatest));
+    DropFailedRows(errors, "Watermark", schema_, context_, &batch);
+  }
+  if (batch.size > 0) emit(std::move(batch));
+}
+
+void WatermarkTracker::Grow(size_t partitions) {
+  if (watermarks_.size() >= partitions) return;
+  watermarks_.resize(partitions, kMinWatermark);
+  last_moved_.resize(partitions, 0);
+}
+
+void WatermarkTracker::Advance(std::span<const int64_t> maxima) {
+  Grow(maxima.size());
+  for (size_t i = 0; i < maxima.size(); ++i) watermarks_[i] = std::max(watermarks_[i], maxima[i]);
+}
+
+int64_t WatermarkTracker::Current(const TableScan& scan, int64_t now_micros) {
+  if (scan.ended()) return effective_ = kMaxWatermark;
+  Grow(scan.source_partitions());
+  int64_t least = kMaxWatermark;
+  slowest_.reset();
+  for (size_t i = 0; i < scan.source_partitions(); ++i) {
+    if (scan.moved(i)) last_moved_[i] = now_micros;
+    if (last_moved_[i] == 0 && !scan.ever_moved(i)) continue;
+    if (idle_timeout_ > 0 && now_micros - last_moved_[i] >= idle_timeout_) continue;
+    if (watermarks_[i] < least) {
+      least = watermarks_[i];
+      slowest_ = i;
+    }
+  }
+  if (slowest_) effective_ = std::max(effective_, least);
+  return effective_;
+}
+
+void WatermarkTracker::Note(const TableScan& scan, int64_t now_micros) {
+  Grow(scan.source_partitions());
+  for (size_t i = 0; i < scan.source_partitions(); ++i) {
+    if (scan.moved(i)) last_moved_[i] = now_micros;
+  }
+}
+
+int64_t WatermarkTracker::NextTimeout() const {
+  int64_t next = kMaxWatermark;
+  if (idle_timeout_ == 0) return next;
+  for (int64_t moved : last_moved_) {
+    if (moved != 0) next = std::min(next, moved + idle_timeout_);
+  }
+  return next;
+}
+
+void WatermarkTracker::Encode(const TableScan& scan, Encoder64* out) const {
+  out->Put(static_cast<uint64_t>(effective_)).Put(static_cast<uint64_t>(watermarks_.size()));
+  for (size_t i = 0; i < watermarks_.size(); ++i) {
+    out->Put(scan.partition_name(i)).Put(static_cast<uint64_t>(watermarks_[i]));
+  }
+}
+
+void WatermarkTracker::Decode(const TableScan& scan, Decoder64* in) {
+  effective_ = static_cast<int64_t>(in->Number());
+  Grow(scan.source_partitions());
+  for (uint64_t n = in->Number(); n > 0; --n) {
+    const std::string name = in->String();
+    const int64_t watermark = static_cast<int64_t>(in->Number());
+    for (size_t i = 0; i < scan.source_partitions(); ++i) {
+      if (scan.partition_name(i) == name) watermarks_[i] = watermark;
+    }
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,60 @@
+// Watermarks per source partition, and their minimum over the partitions that are not idle.
+#pragma once
+
+#include <vector>
+
+#include "executor/operator.h"
+#include "executor/scan.h"
+#include "functions/expr.h"
+#include "planner/plan.h"
+
+namespace millrace {
+
+// Notes the greatest watermark of the step's rows, per source partition; rows pass through.
+class WatermarkOperator final : public Operator {
+ public:
+  WatermarkOperator(ExprPtr expr, Schema schema, PartitionContext* context)
+      : expr_(std::move(expr)), schema_(std::move(schema)), context_(context) {}
+  void OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) override;
+  // The step's maxima by source partition (kMinWatermark: none), which start anew.
+  std::vector<int64_t> TakeMaxima() { return std::exchange(maxima_, {}); }
+
+ private:
+  ExprPtr expr_;
+  Schema schema_;
+  PartitionContext* context_;
+  std::vector<int64_t> maxima_;
+};
+
+// The watermarks of one Watermark node over all partitions of its source. Driver only.
+class WatermarkTracker {
+ public:
+  explicit WatermarkTracker(int64_t idle_timeout_micros) : idle_timeout_(idle_timeout_micros) {}
+
+  void Advance(std::span<const int64_t> maxima);
+  // The watermark after a step at `now` (micros): the minimum over the partitions that ever had a
+  // row and are not idle; never goes back. Infinite once the source has ended.
+  int64_t Current(const TableScan& scan, int64_t now_micros);
+  // Replay: what the step had.
+  void Force(int64_t effective) { effective_ = effective; }
+  void Note(const TableScan& scan, int64_t now_micros);
+  int64_t effective() const { return effective_; }
+  // When Current may change without input; kMaxWatermark: never.
+  int64_t NextTimeout() const;
+  // The partition that holds the watermark back, if any.
+  std::optional<size_t> Slowest() const { return slowest_; }
+
+  void Encode(const TableScan& scan, class Encoder64* out) const;
+  void Decode(const TableScan& scan, class Decoder64* in);
+
+ private:
+  void Grow(size_t partitions);
+
+  int64_t idle_timeout_;
+  int64_t effective_ = kMinWatermark;
+  std::vector<int64_t> watermarks_;  // By source partition.
+  std::vector<int64_t> last_moved_;  // Wall clock, micros; 0: never.
+  std::optional<size_t> slowest_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,374 @@
+#include <algorithm>
+
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+#include "parser/print.h"
+#include "planner/bind_query.h"
+#include "planner/properties.h"
+#include "planner/rewrite.h"
+
+namespace millrace {
+namespace {
+
+bool IsGroupWindow(std::string_view name) {
+  return name == "TUMBLE" || name == "HOP" || name == "SESSION";
+}
+
+// TUMBLE_START and its like: the window function's name and what is asked of it.
+std::optional<std::pair<std::string, std::string>> WindowPart(const std::string& name) {
+  const size_t underscore = name.find('_');
+  if (underscore == std::string::npos || !IsGroupWindow(name.substr(0, underscore))) return {};
+  return std::pair(name.substr(0, underscore), name.substr(underscore + 1));
+}
+
+std::string ArgumentText(const ast::FunctionCall& call) {
+  std::string text;
+  for (const ast::FunctionArg& argument : call.args) text += ToSql(*argument.value) + ", ";
+  return text;
+}
+
+// The arguments behind the time column, and one for the missing offset.
+std::vector<const ast::Expr*> IntervalsOf(const ast::FunctionCall& call) {
+  std::vector<const ast::Expr*> intervals;
+  for (size_t i = 1; i < call.args.size(); ++i) intervals.push_back(call.args[i].value.get());
+  return intervals;
+}
+
+bool HasAggregate(const ast::Expr& expr) {
+  bool found = false;
+  VisitExpr(expr, [&](const ast::Expr& e) {
+    auto* call = std::get_if<ast::FunctionCall>(&e.node);
+    if (call && !call->over && (IsAggregateCall(*call) || WindowPart(UpperName(*call)))) {
+      found = true;
+    }
+    // The aggregates of an OVER call are not the block's.
+    return !found && !(call && call->over);
+  });
+  return found;
+}
+
+Error NotGrouped(const std::string& column, SourceRange range) {
+  return Error(ErrorCode::kBadRequest,
+               fmt::format("column \"{}\" is neither grouped nor in an aggregate", column), range,
+               "add it to GROUP BY, or use an aggregate such as MAX or FIRST_VALUE");
+}
+
+// The select item that a GROUP BY element means by its position or, when no input column has that
+// name, its alias.
+const ast::Expr* ItemOf(const ast::Expr& expr, const ast::Select& select, const Scope& scope) {
+  if (auto* literal = std::get_if<ast::Literal>(&expr.node)) {
+    if (literal->kind != ast::LiteralKind::kInteger) return nullptr;
+    const size_t position = literal->text.size() > 6 ? 0 : std::stoul(literal->text);
+    if (position >= 1 && position <= select.items.size()) {
+      return select.items[position - 1].expr.get();
+    }
+    throw Error(ErrorCode::kColumnNotFound,
+                fmt::format("GROUP BY position {} is not in the select list of {} items",
+                            literal->text, select.items.size()),
+                expr.range);
+  }
+  auto* column = std::get_if<ast::ColumnRef>(&expr.node);
+  if (!column || column->parts.size() != 1) return nullptr;
+  const std::string& name = column->parts[0].text;
+  for (const ScopeColumn& input : scope.columns) {
+    if (SameWithoutCase(input.name, name)) return nullptr;
+  }
+  for (const ast::SelectItem& item : select.items) {
+    if (item.alias && SameWithoutCase(item.alias->text, name)) return item.expr.get();
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool Grouping::Needed(const ast::Select& select, std::span<const ast::SortItem> order_by) {
+  if (!select.group_by.empty() || select.having) return true;
+  return std::any_of(select.items.begin(), select.items.end(),
+                     [](const ast::SelectItem& item) { return HasAggregate(*item.expr); }) ||
+         std::any_of(order_by.begin(), order_by.end(),
+                     [](const ast::SortItem& item) { return HasAggregate(*item.expr); });
+}
+
+Grouping::Grouping(QueryBinder* binder, BoundInput input, const ast::Select& select)
+    : binder_(binder), input_(std::move(input)), range_(select.range) {
+  if (!select.group_by.empty()) {
+    const SourceRange first = select.group_by.front().range, last = select.group_by.back().range;
+    range_ = {first.offset, last.offset + last.length - first.offset};
+  }
+  BindGroups(select);
+  schema_ = input_.node->schema;
+  first_call_ = schema_.size();
+  scope_ = input_.scope;
+  scope_.replace = [this](const ast::Expr& expr) { return Replace(expr); };
+}
+
+void Grouping::BindGroups(const ast::Select& select) {
+  // A group window adds its columns to the input, so it goes first.
+  for (const ast::GroupElement& element : select.group_by) {
+    if (element.kind == ast::GroupKind::kExpr) BindGroupWindow(*element.expr);
+  }
+  for (const ast::GroupElement& element : select.group_by) {
+    if (element.kind == ast::GroupKind::kExpr) {
+      BindGroup(*element.expr, select);
+    } else if (element.kind != ast::GroupKind::kSet || !element.children.empty()) {
+      ThrowUnsupported("GROUPING SETS, ROLLUP and CUBE are", element.range);
+    }
+  }
+}
+
+void Grouping::BindGroup(const ast::Expr& expr, const ast::Select& select) {
+  if (auto* row = std::get_if<ast::RowConstructor>(&expr.node)) {
+    for (const ast::ExprPtr& field : row->fields) BindGroup(*field, select);
+    return;
+  }
+  auto* call = std::get_if<ast::FunctionCall>(&expr.node);
+  if (call && IsGroupWindow(UpperName(*call))) return;
+  const ast::Expr* item = ItemOf(expr, select, input_.scope);
+  const ast::Expr& meant = item ? *item : expr;
+  if (HasAggregate(meant)) {
+    throw Error(ErrorCode::kBadRequest, "GROUP BY cannot use an aggregate", expr.range);
+  }
+  AddKey(binder_->Bind(meant, input_.scope));
+}
+
+// GROUP BY TUMBLE(t, size): a window table function below, whose start and end are group keys.
+bool Grouping::BindGroupWindow(const ast::Expr& expr) {
+  auto* call = std::get_if<ast::FunctionCall>(&expr.node);
+  if (!call) return false;
+  const std::string name = UpperName(*call);
+  if (!IsGroupWindow(name)) return false;
+  if (name == "SESSION") ThrowUnsupported("SESSION windows are", expr.range);
+  if (!window_name_.empty()) {
+    throw Error(ErrorCode::kBadRequest, "GROUP BY has more than one window", expr.range);
+  }
+  const size_t needed = name == "TUMBLE" ? 2 : 3;
+  if (call->args.size() < needed || call->args.size() > needed + 1) {
+    throw Error(ErrorCode::kFunctionNotFound, fmt::format("wrong arguments for {}", name),
+                expr.range, name == "TUMBLE" ? "TUMBLE(time, size)" : "HOP(time, slide, size)");
+  }
+  window_name_ = name;
+  window_call_ = ArgumentText(*call);
+  const size_t time = binder_->TimeColumn(input_, *call->args[0].value);
+  input_ = binder_->AddWindows(std::move(input_), *call, time, IntervalsOf(*call), expr.range);
+  const WindowColumns& window = input_.node->properties.window;
+  const Schema& schema = input_.node->schema;
+  AddKey(MakeColumnExpr(*window.end, schema[*window.end].type, expr.range));
+  AddKey(MakeColumnExpr(*window.start, schema[*window.start].type, expr.range));
+  return true;
+}
+
+size_t Grouping::AddKey(ExprPtr key) {
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    if (SameExpr(*keys_[i], *key)) return i;
+  }
+  keys_.push_back(std::move(key));
+  return keys_.size() - 1;
+}
+
+ExprPtr Grouping::Bind(const ast::Expr& expr) { return binder_->Bind(expr, scope_); }
+
+ExprPtr Grouping::Replace(const ast::Expr& expr) {
+  auto* call = std::get_if<ast::FunctionCall>(&expr.node);
+  if (!call) return nullptr;
+  if (call->over) ThrowUnsupported("OVER is", call->over->range);
+  if (WindowPart(UpperName(*call))) return BindWindowFunction(*call, expr.range);
+  return IsAggregateCall(*call) ? BindCall(*call, expr) : nullptr;
+}
+
+ExprPtr Grouping::BindWindowFunction(const ast::FunctionCall& call, SourceRange range) {
+  const auto [name, part] = *WindowPart(UpperName(call));
+  if (part == "PROCTIME") ThrowUnsupported("windows over processing time are", range);
+  if (name != window_name_ || ArgumentText(call) != window_call_) {
+    throw Error(ErrorCode::kBadRequest,
+                fmt::format("{}_{} needs the same window in GROUP BY", name, part), range,
+                fmt::format("GROUP BY {}(…) with the same arguments", name));
+  }
+  const WindowColumns& window = input_.node->properties.window;
+  std::optional<size_t> column = part == "START"     ? window.start
+                                 : part == "END"     ? window.end
+                                 : part == "ROWTIME" ? window.time
+                                                     : std::nullopt;
+  if (!column) {
+    throw Error(ErrorCode::kFunctionNotFound, fmt::format("there is no function {}_{}", name, part),
+                range);
+  }
+  ExprPtr expr = MakeColumnExpr(*column, schema_[*column].type, range);
+  AddKey(expr);  // It follows from the window's end, so it splits no group.
+  return expr;
+}
+
+ExprPtr Grouping::BindCall(const ast::FunctionCall& call, const ast::Expr& expr) {
+  if (!call.order_by.empty()) ThrowUnsupported("ORDER BY in an aggregate is", expr.range);
+  if (call.nulls != ast::NullTreatment::kDefault) {
+    ThrowUnsupported("IGNORE NULLS and RESPECT NULLS are", expr.range);
+  }
+  if (call.args.size() > 1) {
+    ThrowUnsupported("aggregates of several arguments are", expr.range);
+  }
+  Scope scope = input_.scope;
+  scope.replace = [](const ast::Expr& inner) -> ExprPtr {
+    auto* nested = std::get_if<ast::FunctionCall>(&inner.node);
+    if (nested && IsAggregateCall(*nested)) {
+      throw Error(ErrorCode::kBadRequest, "an aggregate cannot be inside another", inner.range,
+                  "compute the inner one in a subquery");
+    }
+    return nullptr;
+  };
+  Call bound;
+  std::vector<Type> types;
+  if (!call.args.empty() && !std::holds_alternative<ast::Star>(call.args[0].value->node)) {
+    bound.argument = binder_->Bind(*call.args[0].value, scope);
+    types.push_back(bound.argument->type);
+  }
+  const std::string name = UpperName(call);
+  try {
+    bound.function = BuiltinFunctions().ResolveAggregate(Lower(name), types,
+                                                         !input_.node->properties.append_only);
+  } catch (const Error& error) {
+    throw Error(error.code, error.message, error.range.value_or(expr.range), error.hint);
+  }
+  if (bound.argument) {
+    if (!bound.function.parameters.empty()) {
+      bound.argument = MakeCast(bound.argument, bound.function.parameters[0], false,
+                                binder_->context().session->zone());
+    }
+    bound.distinct = call.distinct && name != "MIN" && name != "MAX";
+  }
+  if (call.filter) {
+    bound.filter =
+        BindPredicate(*call.filter, scope, binder_->context(), "FILTER", binder_->notices());
+  }
+  bound.name = ToSql(expr);
+  auto same = [](const ExprPtr& a, const ExprPtr& b) {
+    return a && b ? SameExpr(*a, *b) : !a && !b;
+  };
+  size_t index = 0;
+  while (index < calls_.size() && !(calls_[index].function.name == bound.function.name &&
+                                    calls_[index].distinct == bound.distinct &&
+                                    same(calls_[index].argument, bound.argument) &&
+                                    same(calls_[index].filter, bound.filter))) {
+    ++index;
+  }
+  const Type result = bound.function.result;
+  if (index == calls_.size()) calls_.push_back(std::move(bound));
+  return MakeColumnExpr(first_call_ + index, result, expr.range);
+}
+
+// Window columns first, its end before all: that is how closing a window is a range of keys.
+void Grouping::SortKeys() {
+  const WindowColumns& window = input_.node->properties.window;
+  auto rank = [&](const ExprPtr& key) {
+    size_t column = 0;
+    if (!IsColumn(*key, &column)) return 3;
+    return column == window.end ? 0 : column == window.start ? 1 : column == window.time ? 2 : 3;
+  };
+  std::stable_sort(keys_.begin(), keys_.end(),
+                   [&](const ExprPtr& a, const ExprPtr& b) { return rank(a) < rank(b); });
+}
+
+void Grouping::SetWindow(Aggregate* aggregate) {
+  const WindowColumns& window = input_.node->properties.window;
+  bool some = false;
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    size_t column = 0;
+    if (!IsColumn(*keys_[i], &column)) continue;
+    if (column == window.end) aggregate->window_end = i;
+    if (column == window.start) aggregate->window_start = i;
+    some = some || column == window.start || column == window.time;
+  }
+  if (aggregate->window_end) {
+    binder_->CountWindowAggregate();
+    aggregate->emit_on_close = binder_->emit().on_close;
+    aggregate->grace = binder_->emit().grace;
+    aggregate->allowed_lateness = binder_->DurationSetting("table.exec.window.allowed-lateness");
+    return;
+  }
+  aggregate->window_start.reset();
+  aggregate->state_ttl = binder_->DurationSetting("table.exec.state.ttl");
+  if (some) {
+    binder_->Notify("NOT_A_WINDOW",
+                    "the groups do not contain window_end, so that they never close; group by "
+                    "window_start and window_end",
+                    range_);
+  }
+  NotifyUnbounded(*aggregate);
+}
+
+void Grouping::NotifyUnbounded(const Aggregate& aggregate) const {
+  if (binder_->mode() == QueryMode::kPull || aggregate.state_ttl > 0 || keys_.empty()) return;
+  std::vector<std::string> names = NamesOf(schema_), keys;
+  for (const ExprPtr& key : keys_) keys.push_back(ToString(*key, names));
+  binder_->Notify(
+      "UNBOUNDED_STATE",
+      fmt::format("the aggregation by ({}) keeps a row for every distinct key for ever; "
+                  "set 'table.exec.state.ttl' to bound its state",
+                  fmt::join(keys, ", ")),
+      range_);
+}
+
+// The aggregate's input: as it is when keys and arguments are plain columns, else a projection of
+// them. Sets the columns in `aggregate`.
+NodePtr Grouping::ProjectInput(Aggregate* aggregate) {
+  std::vector<ExprPtr> exprs;
+  bool plain = true;
+  auto add = [&](const ExprPtr& expr) {
+    binder_->CheckRepeatable(*input_.node, *expr);
+    plain = plain && IsColumn(*expr);
+    for (size_t i = 0; i < exprs.size(); ++i) {
+      if (SameExpr(*exprs[i], *expr)) return i;
+    }
+    exprs.push_back(expr);
+    return exprs.size() - 1;
+  };
+  for (const ExprPtr& key : keys_) aggregate->keys.push_back(add(key));
+  for (const Call& call : calls_) {
+    AggregateCall made{call.function, {}, {}, call.distinct};
+    if (call.argument) made.argument = add(call.argument);
+    if (call.filter) made.filter = add(call.filter);
+    aggregate->calls.push_back(std::move(made));
+  }
+  if (plain) {
+    auto column = [&](size_t i) { return std::get<ColumnExpr>(exprs[i]->node).index; };
+    for (size_t& key : aggregate->keys) key = column(key);
+    for (AggregateCall& call : aggregate->calls) {
+      if (call.argument) call.argument = column(*call.argument);
+      if (call.filter) call.filter = column(*call.filter);
+    }
+    return std::move(input_.node);
+  }
+  std::vector<std::string> names, inputs = NamesOf(schema_);
+  for (const ExprPtr& expr : exprs) names.push_back(ToString(*expr, inputs));
+  return MakeProject(std::move(input_.node), std::move(exprs), std::move(names), range_);
+}
+
+NodePtr Grouping::Build(const ast::Expr* having) {
+  ExprPtr condition;
+  if (having) {
+    condition = BindPredicate(*having, scope_, binder_->context(), "HAVING", binder_->notices());
+  }
+  SortKeys();
+  Aggregate aggregate;
+  SetWindow(&aggregate);
+  std::vector<std::string> names;
+  for (const Call& call : calls_) names.push_back(call.name);
+  NodePtr input = ProjectInput(&aggregate);
+  NodePtr node = MakeAggregateNode(std::move(input), std::move(aggregate), names, range_);
+  if (!condition) return node;
+  condition = Finish(condition);
+  binder_->CheckRepeatable(*node, *condition);
+  return MakeFilter(std::move(node), std::move(condition), having->range);
+}
+
+ExprPtr Grouping::Finish(const ExprPtr& expr) const {
+  return ReplaceExpr(expr, [&](const ExprPtr& part) -> ExprPtr {
+    for (size_t i = 0; i < keys_.size(); ++i) {
+      if (SameExpr(*keys_[i], *part)) return MakeColumnExpr(i, part->type, part->range);
+    }
+    size_t column = 0;
+    if (!IsColumn(*part, &column)) return nullptr;
+    if (column < first_call_) throw NotGrouped(schema_[column].name, part->range);
+    return MakeColumnExpr(keys_.size() + column - first_call_, part->type, part->range);
+  });
+}
+
+}  // namespace millrace

@@ -1,0 +1,192 @@
+// Binds queries to plan nodes: what bind_query, bind_from, bind_aggregate and bind_insert share.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "planner/bind_expr.h"
+#include "planner/names.h"
+#include "planner/planner.h"
+
+namespace millrace {
+
+// The common tables that a query sees, innermost first. Each is bound where it is used.
+struct VisibleTable {
+  const ast::CommonTable* table;
+  const VisibleTable* outer;
+};
+
+// An input of a query block. The scope's columns are the node's first columns; columns behind them
+// have no names.
+struct BoundInput {
+  NodePtr node;
+  Scope scope;
+};
+
+struct BoundQuery {
+  NodePtr node;
+  std::vector<SourceRange> ranges;  // Of the select items, a column each.
+};
+
+// One output column of a query block, or an expression of its ORDER BY.
+struct OutputColumn {
+  ExprPtr expr;
+  std::string name;
+  SourceRange range;
+};
+
+// When window aggregates emit.
+struct EmitMode {
+  bool on_close = false;
+  int64_t grace = 0;
+};
+
+// What the binders of a statement's queries and of the views in them share.
+struct BindState {
+  Plan* plan;
+  size_t window_aggregates = 0;
+  size_t relations = 0;  // References bound so far, to stop queries that grow without bound.
+  size_t view_depth = 0;
+};
+
+class QueryBinder {
+ public:
+  QueryBinder(const PlanContext& context, QueryMode mode, EmitMode emit, BindState* state)
+      : context_(context), mode_(mode), emit_(emit), state_(state) {}
+
+  BoundQuery BindQuery(const ast::Query& query);
+
+  const PlanContext& context() const { return context_; }
+  QueryMode mode() const { return mode_; }
+  const EmitMode& emit() const { return emit_; }
+  std::vector<Notice>* notices() const { return &state_->plan->notices; }
+  void Notify(std::string code, std::string message, std::optional<SourceRange> range) const;
+
+  // The microseconds of a duration setting; 0 when it is unset.
+  int64_t DurationSetting(std::string_view key) const;
+
+  ExprPtr Bind(const ast::Expr& expr, const Scope& scope) const {
+    return BindExpr(expr, scope, context_, notices());
+  }
+
+  // In bind_from.cc. `from` may be null: one row without columns.
+  BoundInput BindFrom(const ast::TableExpr* from);
+  // The input with the window of a TUMBLE, HOP, CUMULATE call assigned. `size` etc. are the
+  // arguments behind the time column, in the order of the function.
+  BoundInput AddWindows(BoundInput input, const ast::FunctionCall& call, size_t time_column,
+                        std::span<const ast::Expr* const> intervals, SourceRange range) const;
+  // The index of the event-time column that `expr` names. Throws kInvalidWatermark when it is none.
+  size_t TimeColumn(const BoundInput& input, const ast::Expr& expr) const;
+
+  // The options of a table with a connector at this use of it: its own with those of OPTIONS hints
+  // over them, checked for reading or writing.
+  Options UsedOptions(const Relation& table, const std::vector<ast::Hint>& hints, SourceRange range,
+                      bool as_sink) const;
+
+  // The columns that the rows of the next VALUES go to, for its string literals.
+  void SetValueTypes(std::vector<Type> types) { value_types_ = std::move(types); }
+  // Throws if the expression would give an old row of changing input another value than before.
+  void CheckRepeatable(const Node& input, const Expr& expr) const;
+
+  void CountWindowAggregate() { ++state_->window_aggregates; }
+
+ private:
+  BoundQuery BindBody(const ast::Query& query);
+  BoundQuery BindSelect(const ast::Select& select, const ast::Query& query);
+  BoundQuery BindValues(const ast::Values& values, SourceRange range);
+  BoundQuery BindSetOperation(const ast::SetOperation& operation, SourceRange range);
+  std::vector<OutputColumn> ExpandItems(const ast::Select& select, const Scope& scope,
+                                        const std::function<ExprPtr(const ast::Expr&)>& bind);
+  std::vector<SortKey> BindOrderBy(const ast::Query& query, bool distinct,
+                                   std::vector<OutputColumn>* columns,
+                                   const std::function<ExprPtr(const ast::Expr&)>& bind) const;
+  // ORDER BY, LIMIT and OFFSET over a finished query whose first `visible` columns are its own.
+  NodePtr Order(NodePtr node, std::vector<SortKey> keys, size_t visible, const ast::Query& query);
+  void CheckContinuousOrder(const Node& node, const std::vector<SortKey>& keys,
+                            const ast::Query& query) const;
+  std::optional<int64_t> BindCount(const ast::ExprPtr& expr, std::string_view what) const;
+  EmitMode BindEmit(const ast::Emit& emit);
+
+  BoundInput BindTable(const ast::TableRef& table, SourceRange range);
+  BoundInput BindCommonTable(const VisibleTable& table);
+  BoundInput BindRelation(const Relation& relation, const ast::TableRef& table, SourceRange range);
+  BoundInput BindView(const Relation& view, SourceRange range);
+  std::optional<BoundInput> BindSystemView(const ast::TableRef& table, SourceRange range);
+  BoundInput BindTableFunction(const ast::TableFunctionRef& function, SourceRange range);
+  BoundInput BindTableArgument(const ast::Expr& argument);
+  void CountRelation(SourceRange range);
+
+  const PlanContext& context_;
+  QueryMode mode_;
+  EmitMode emit_;
+  BindState* state_;
+  const VisibleTable* tables_ = nullptr;
+  std::vector<Type> value_types_;
+};
+
+// The Aggregate of a query block under construction: binds the block's expressions to its input and
+// collects the aggregate calls in them; Build makes the node, and Finish turns the bound
+// expressions into ones over its output.
+class Grouping {
+ public:
+  // Whether the block has groups or aggregates.
+  static bool Needed(const ast::Select& select, std::span<const ast::SortItem> order_by);
+
+  Grouping(QueryBinder* binder, BoundInput input, const ast::Select& select);
+  ExprPtr Bind(const ast::Expr& expr);
+  const Scope& scope() const { return input_.scope; }
+
+  // Ends the binding. `having` may be null.
+  NodePtr Build(const ast::Expr* having);
+  ExprPtr Finish(const ExprPtr& expr) const;
+
+ private:
+  struct Call {
+    ResolvedAggregate function;
+    ExprPtr argument;  // Null for COUNT(*).
+    ExprPtr filter;    // May be null.
+    bool distinct = false;
+    std::string name;
+  };
+
+  void BindGroups(const ast::Select& select);
+  void BindGroup(const ast::Expr& expr, const ast::Select& select);
+  bool BindGroupWindow(const ast::Expr& expr);
+  ExprPtr Replace(const ast::Expr& expr);
+  ExprPtr BindCall(const ast::FunctionCall& call, const ast::Expr& expr);
+  ExprPtr BindWindowFunction(const ast::FunctionCall& call, SourceRange range);
+  size_t AddKey(ExprPtr key);
+  void SortKeys();
+  void SetWindow(Aggregate* aggregate);
+  NodePtr ProjectInput(Aggregate* aggregate);
+  void NotifyUnbounded(const Aggregate& aggregate) const;
+
+  QueryBinder* binder_;
+  BoundInput input_;
+  Scope scope_;        // The input's, with the hook for aggregates.
+  size_t first_call_;  // Columns from here on stand for the calls.
+  std::vector<ExprPtr> keys_;
+  std::vector<Call> calls_;
+  std::string window_call_;  // Of a group window: its arguments as text.
+  std::string window_name_;  // TUMBLE or HOP
+  SourceRange range_;
+  Schema schema_;  // Of the input.
+};
+
+// SELECT DISTINCT and UNION: one row of each.
+NodePtr MakeDistinct(NodePtr input, const QueryBinder& binder, SourceRange range);
+
+// Whether every source ends by itself or is a snapshot.
+bool IsBounded(const Node& node);
+
+// One row without columns.
+NodePtr MakeOneRow();
+
+// The function's name in upper case.
+std::string UpperName(const ast::FunctionCall& call);
+
+[[noreturn]] void ThrowUnsupported(std::string what, SourceRange range, std::string hint = {});
+
+}  // namespace millrace

@@ -1,0 +1,240 @@
+// EXPLAIN's text. It is the same from run to run: plan snapshots in tests compare it.
+#include <algorithm>
+#include <array>
+
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+#include "planner/planner.h"
+#include "planner/properties.h"
+
+namespace millrace {
+namespace {
+
+// "10 s", "1500 ms": in the largest unit that divides it.
+std::string Duration(int64_t micros) {
+  struct Unit {
+    int64_t micros;
+    std::string_view name;
+  };
+  constexpr std::array<Unit, 5> kUnits = {{{kMicrosPerDay, "d"},
+                                           {3600 * kMicrosPerSecond, "h"},
+                                           {60 * kMicrosPerSecond, "min"},
+                                           {kMicrosPerSecond, "s"},
+                                           {kMicrosPerMilli, "ms"}}};
+  for (const Unit& unit : kUnits) {
+    if (micros % unit.micros == 0) return fmt::format("{} {}", micros / unit.micros, unit.name);
+  }
+  return fmt::format("{} us", micros);
+}
+
+std::string Columns(const std::vector<size_t>& columns, const Schema& schema) {
+  std::vector<std::string_view> names;
+  for (size_t column : columns) names.push_back(schema[column].name);
+  return fmt::format("({})", fmt::join(names, ", "));
+}
+
+// A system's or table's columns by their own names.
+template <class ColumnList>
+std::vector<std::string> Pick(const std::vector<size_t>& indices, const ColumnList& columns) {
+  std::vector<std::string> names;
+  for (size_t index : indices) names.push_back(columns[index].name);
+  return names;
+}
+
+class NodeText {
+ public:
+  explicit NodeText(const Node& node) : node_(node) {
+    if (!node.inputs.empty()) inputs_ = NamesOf(node.inputs[0]->schema);
+  }
+
+  std::string Text() const {
+    return std::visit([this](const auto& op) { return Describe(op); }, node_.op);
+  }
+
+ private:
+  std::string Describe(const ScanTable& scan) const {
+    std::vector<TableColumn> physical;
+    for (const TableColumn& column : scan.table->columns) {
+      if (column.kind == TableColumn::Kind::kPhysical) physical.push_back(column);
+    }
+    std::vector<std::string> names;
+    for (size_t i = 0; i < scan.columns.size(); ++i) {
+      names.push_back(physical[scan.columns[i]].name);
+      if (!scan.fields[i].empty()) {
+        names.back() += fmt::format("({})", fmt::join(scan.fields[i], ", "));
+      }
+    }
+    for (const std::string& key : scan.metadata) names.push_back(fmt::format("metadata '{}'", key));
+    return fmt::format("ScanTable {} ({})", scan.table->name, fmt::join(names, ", "));
+  }
+  std::string Describe(const ScanView& scan) const {
+    return fmt::format("ScanView {} ({})", scan.view->name,
+                       fmt::join(Pick(scan.columns, scan.view->columns), ", "));
+  }
+  std::string Describe(const ScanSystem& scan) const {
+    return fmt::format("ScanSystem {} ({})", scan.name, fmt::join(NamesOf(node_.schema), ", "));
+  }
+  std::string Describe(const ValuesRows& values) const {
+    return fmt::format("Values ({}) {} row{}", fmt::join(NamesOf(node_.schema), ", "),
+                       values.rows.size(), values.rows.size() == 1 ? "" : "s");
+  }
+  std::string Describe(const Watermark& watermark) const {
+    std::string text =
+        fmt::format("Watermark for {} as {}", node_.schema[watermark.column].name,
+                    watermark.expr ? ToString(*watermark.expr, inputs_) : "SOURCE_WATERMARK()");
+    if (watermark.idle_timeout_micros > 0) {
+      text += fmt::format(" [idle after {}]", Duration(watermark.idle_timeout_micros));
+    }
+    return text;
+  }
+  std::string Describe(const Filter& filter) const {
+    return "Filter " + ToString(*filter.predicate, inputs_);
+  }
+  std::string Describe(const Project& project) const {
+    std::vector<std::string> items;
+    for (size_t i = 0; i < project.exprs.size(); ++i) {
+      std::string text = ToString(*project.exprs[i], inputs_);
+      const std::string& name = node_.schema[i].name;
+      items.push_back(text == name ? text : fmt::format("{} AS {}", text, name));
+    }
+    return fmt::format("Project ({})", fmt::join(items, ", "));
+  }
+  std::string Describe(const AssignWindows& windows) const {
+    std::string text;
+    switch (windows.kind) {
+      case AssignWindows::Kind::kTumble:
+        text = fmt::format("TUMBLE(size {}", Duration(windows.size));
+        break;
+      case AssignWindows::Kind::kHop:
+        text =
+            fmt::format("HOP(slide {}, size {}", Duration(windows.slide), Duration(windows.size));
+        break;
+      case AssignWindows::Kind::kCumulate:
+        text = fmt::format("CUMULATE(step {}, size {}", Duration(windows.slide),
+                           Duration(windows.size));
+        break;
+    }
+    if (windows.offset != 0) text += fmt::format(", offset {}", Duration(windows.offset));
+    return fmt::format("AssignWindows {}) on {}", text, inputs_[windows.time_column]);
+  }
+  std::string Describe(const Aggregate& aggregate) const {
+    std::string text = aggregate.calls.empty() ? "Distinct" : "Aggregate";
+    std::vector<std::string> calls;
+    for (const AggregateCall& call : aggregate.calls) {
+      calls.push_back(CallText(call));
+      const std::string& name = node_.schema[aggregate.keys.size() + calls.size() - 1].name;
+      if (name != calls.back()) calls.back() += " AS " + name;
+    }
+    if (!aggregate.keys.empty()) {
+      text += fmt::format("{} {}", aggregate.calls.empty() ? "" : " group by",
+                          Columns(aggregate.keys, node_.inputs[0]->schema));
+    }
+    if (!calls.empty()) text += fmt::format(" calls ({})", fmt::join(calls, ", "));
+    if (aggregate.window_end) text += WindowText(aggregate);
+    return text;
+  }
+  std::string CallText(const AggregateCall& call) const {
+    std::string name = call.function.name;
+    for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    std::string text = fmt::format("{}({}{})", name, call.distinct ? "DISTINCT " : "",
+                                   call.argument ? inputs_[*call.argument] : "*");
+    if (call.filter) text += fmt::format(" FILTER (WHERE {})", inputs_[*call.filter]);
+    return text;
+  }
+  std::string WindowText(const Aggregate& aggregate) const {
+    std::string text = fmt::format(" [window: closes at watermark >= {} - 1 ms",
+                                   inputs_[aggregate.keys[*aggregate.window_end]]);
+    const int64_t grace = aggregate.emit_on_close ? aggregate.grace : 0;
+    if (grace > 0) text += fmt::format(" + {}", Duration(grace));
+    if (aggregate.allowed_lateness > 0) {
+      text += fmt::format(", updates for another {}", Duration(aggregate.allowed_lateness));
+    }
+    text += aggregate.emit_on_close ? ", emit: on close" : ", emit: changes";
+    if (aggregate.decides_late) text += ", decides what is late";
+    return text + "]";
+  }
+  std::string Describe(const UnionAll&) const { return "UnionAll"; }
+  std::string Describe(const Sort& sort) const {
+    std::vector<std::string> keys;
+    for (const SortKey& key : sort.keys) {
+      std::string text = inputs_[key.column] + (key.descending ? " DESC" : "");
+      if (key.nulls_first == key.descending) {
+        text += key.nulls_first ? " NULLS FIRST" : " NULLS LAST";
+      }
+      keys.push_back(std::move(text));
+    }
+    std::string text = keys.empty() ? "Limit" : fmt::format("Sort ({})", fmt::join(keys, ", "));
+    if (sort.limit) text += fmt::format(" limit {}", *sort.limit);
+    if (sort.offset > 0) text += fmt::format(" offset {}", sort.offset);
+    return text;
+  }
+  std::string Describe(const Materialize& materialize) const {
+    std::string text = "Materialize " + materialize.view;
+    if (materialize.retention > 0) {
+      text += fmt::format(" [retention: {}]", Duration(materialize.retention));
+    }
+    return text;
+  }
+  std::string Describe(const WriteSink& sink) const {
+    return fmt::format("WriteSink {} ({})", sink.table->name,
+                       fmt::join(NamesOf(node_.schema), ", "));
+  }
+
+  const Node& node_;
+  std::vector<std::string> inputs_;  // Names of the first input's columns.
+};
+
+std::string StateText(const Node& node, bool pull) {
+  const Properties& p = node.properties;
+  const std::string key = p.key.empty() ? "one row" : "one row per " + Columns(p.key, node.schema);
+  const bool bounded = pull || p.key.empty() || std::holds_alternative<Materialize>(node.op);
+  const std::string advice = bounded ? "" : ", unbounded: set table.exec.state.ttl";
+  switch (p.state.kind) {
+    case StateBound::Kind::kNone:
+      return "";
+    case StateBound::Kind::kOpenWindows:
+      return "open windows";
+    case StateBound::Kind::kDistinctKeys:
+      return key + advice;
+    case StateBound::Kind::kInputRows:
+      if (!std::holds_alternative<Aggregate>(node.op)) return "all rows";
+      return key + " with its values" + advice;
+    case StateBound::Kind::kTtl:
+      return fmt::format("{}, dropped after {} without change", key,
+                         Duration(std::get<Aggregate>(node.op).state_ttl));
+  }
+  return "";
+}
+
+std::string PropertiesText(const Node& node, bool pull) {
+  const Properties& p = node.properties;
+  std::string text;
+  if (p.has_key) text += fmt::format(" [key: {}]", Columns(p.key, node.schema));
+  text += p.append_only ? " [append-only]" : p.upsert ? " [upsert]" : " [updating]";
+  if (!p.event_times.empty()) {
+    std::vector<size_t> times = p.event_times;
+    std::sort(times.begin(), times.end());
+    std::string columns = Columns(times, node.schema);
+    text += fmt::format(" [event time: {}]", columns.substr(1, columns.size() - 2));
+  }
+  if (std::string state = StateText(node, pull); !state.empty()) {
+    text += fmt::format(" [state: {}]", state);
+  }
+  return text;
+}
+
+void Append(const Node& node, bool pull, size_t depth, std::string* out) {
+  out->append(2 * depth, ' ');
+  *out += NodeText(node).Text() + PropertiesText(node, pull) + "\n";
+  for (const NodePtr& input : node.inputs) Append(*input, pull, depth + 1, out);
+}
+
+}  // namespace
+
+std::string ExplainPlan(const Plan& plan) {
+  std::string text;
+  Append(*plan.root, plan.pull, 0, &text);
+  return text;
+}
+
+}  // namespace millrace

@@ -1,0 +1,311 @@
+#include "planner/properties.h"
+
+#include <algorithm>
+
+namespace millrace {
+namespace {
+
+// Where the input's columns are in the output: nowhere, or first at a position.
+using Mapping = std::vector<std::optional<size_t>>;
+
+std::optional<size_t> Map(const Mapping& mapping, std::optional<size_t> column) {
+  return column && *column < mapping.size() ? mapping[*column] : std::nullopt;
+}
+
+bool Contains(const std::vector<size_t>& list, size_t value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+// Where a key column is in the output. A window's time, and mostly its start, say as much as its
+// end.
+std::optional<size_t> MapKeyColumn(const Properties& in, const Mapping& mapping, size_t column) {
+  if (auto to = Map(mapping, column)) return to;
+  if (column != in.window.end) return std::nullopt;
+  if (auto to = Map(mapping, in.window.time)) return to;
+  return in.window.start_gives_end ? Map(mapping, in.window.start) : std::nullopt;
+}
+
+// The key in the output's columns, unless a column of it is missing.
+void MapKey(const Properties& in, const Mapping& mapping, Properties* out) {
+  if (!in.has_key) return;
+  std::vector<size_t> key;
+  for (size_t column : in.key) {
+    auto to = MapKeyColumn(in, mapping, column);
+    if (!to) return;
+    key.push_back(*to);
+  }
+  out->key = std::move(key);
+  out->has_key = true;
+}
+
+// All that holds of columns, for an output that is some of the input's columns.
+Properties MapProperties(const Properties& in, const Mapping& mapping) {
+  Properties out;
+  out.append_only = in.append_only;
+  MapKey(in, mapping, &out);
+  for (size_t column : in.event_times) {
+    if (auto to = Map(mapping, column)) out.event_times.push_back(*to);
+  }
+  for (size_t column : in.proctimes) {
+    if (auto to = Map(mapping, column)) out.proctimes.push_back(*to);
+  }
+  out.window = {Map(mapping, in.window.start), Map(mapping, in.window.end),
+                Map(mapping, in.window.time), in.window.start_gives_end};
+  return out;
+}
+
+Mapping MappingOf(const std::vector<size_t>& columns, size_t inputs) {
+  Mapping mapping(inputs);
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i] < inputs && !mapping[columns[i]]) mapping[columns[i]] = i;
+  }
+  return mapping;
+}
+
+bool IsProctimeCall(const Expr& expr) {
+  auto* call = std::get_if<CallExpr>(&expr.node);
+  if (!call || call->name.size() != 8) return false;
+  return std::equal(call->name.begin(), call->name.end(), "proctime",
+                    [](char a, char b) { return (a | 0x20) == b; });
+}
+
+// Derives one node; an overload for every operator.
+struct Deriver {
+  const Node& node;
+
+  const Properties& input() const { return node.inputs[0]->properties; }
+
+  Properties operator()(const ScanTable&) const { return {}; }
+  Properties operator()(const ScanSystem&) const { return {}; }
+  Properties operator()(const ValuesRows& values) const {
+    Properties out;
+    out.has_key = values.rows.size() <= 1;
+    return out;
+  }
+  Properties operator()(const ScanView& scan) const {
+    if (!scan.view->plan) return {};
+    const Node& root = *scan.view->plan->root;
+    Properties out =
+        MapProperties(root.properties, MappingOf(scan.columns, scan.view->columns.size()));
+    if (scan.snapshot) out.append_only = true;
+    return out;
+  }
+  Properties operator()(const Watermark& watermark) const {
+    Properties out = input();
+    out.state = {};
+    if (!Contains(out.event_times, watermark.column)) out.event_times.push_back(watermark.column);
+    return out;
+  }
+  Properties operator()(const Filter&) const {
+    Properties out = input();
+    out.state = {};
+    return out;
+  }
+  Properties operator()(const Project& project) const {
+    std::vector<size_t> columns(project.exprs.size(), SIZE_MAX);
+    for (size_t i = 0; i < columns.size(); ++i) IsColumn(*project.exprs[i], &columns[i]);
+    Properties out = MapProperties(input(), MappingOf(columns, node.inputs[0]->schema.size()));
+    out.event_times.clear();
+    out.proctimes.clear();
+    for (size_t i = 0; i < columns.size(); ++i) {
+      if (Contains(input().event_times, columns[i])) out.event_times.push_back(i);
+      if (Contains(input().proctimes, columns[i]) || IsProctimeCall(*project.exprs[i])) {
+        out.proctimes.push_back(i);
+      }
+    }
+    return out;
+  }
+  Properties operator()(const AssignWindows& windows) const {
+    Properties out = input();
+    out.state = {};
+    const size_t start = node.inputs[0]->schema.size();
+    if (out.has_key && windows.kind != AssignWindows::Kind::kTumble) out.key.push_back(start + 1);
+    // The time column becomes a plain one: the window's time speaks for the row from here.
+    out.event_times = {start + 2};
+    out.window = {start, start + 1, start + 2, windows.kind != AssignWindows::Kind::kCumulate};
+    return out;
+  }
+  Properties operator()(const Aggregate& aggregate) const;
+  Properties operator()(const UnionAll&) const;
+  Properties operator()(const Sort&) const {
+    Properties out = input();
+    out.append_only = true;
+    out.state = {StateBound::Kind::kInputRows};
+    return out;
+  }
+  Properties operator()(const Materialize& materialize) const {
+    Properties out = input();
+    // What retention removes is a deletion for readers.
+    if (materialize.retention > 0) out.append_only = false;
+    out.state = {out.has_key ? StateBound::Kind::kDistinctKeys : StateBound::Kind::kInputRows};
+    return out;
+  }
+  Properties operator()(const WriteSink&) const {
+    Properties out = input();
+    out.state = {};
+    return out;
+  }
+};
+
+StateBound AggregateState(const Aggregate& aggregate) {
+  if (aggregate.window_end) return {StateBound::Kind::kOpenWindows};
+  if (aggregate.state_ttl > 0) return {StateBound::Kind::kTtl};
+  for (const AggregateCall& call : aggregate.calls) {
+    if (call.distinct || call.function.multiset_extreme != 0) {
+      return {StateBound::Kind::kInputRows};
+    }
+  }
+  return {StateBound::Kind::kDistinctKeys};
+}
+
+Properties Deriver::operator()(const Aggregate& aggregate) const {
+  const Properties& in = input();
+  const Mapping mapping = MappingOf(aggregate.keys, node.inputs[0]->schema.size());
+  Properties out = MapProperties(in, mapping);
+  out.proctimes.clear();
+  out.has_key = true;
+  out.key.clear();
+  const auto time = aggregate.window_end ? Map(mapping, in.window.time) : std::nullopt;
+  for (size_t i = 0; i < aggregate.keys.size(); ++i) {
+    // The window's end gives its start and its time.
+    const bool implied = aggregate.window_end && (i == aggregate.window_start || i == time);
+    if (!implied) out.key.push_back(i);
+  }
+  out.window = {};
+  if (aggregate.window_end) {
+    out.append_only = aggregate.emit_on_close && aggregate.allowed_lateness == 0;
+    out.window = {aggregate.window_start, aggregate.window_end, time, in.window.start_gives_end};
+    // A group changes only while its end is ahead of the watermark.
+    if (!Contains(out.event_times, *aggregate.window_end)) {
+      out.event_times.push_back(*aggregate.window_end);
+    }
+  } else {
+    // DISTINCT over inserts only: a row that is there stays.
+    out.append_only = in.append_only && aggregate.calls.empty() && !aggregate.keys.empty() &&
+                      aggregate.state_ttl == 0;
+  }
+  out.state = AggregateState(aggregate);
+  return out;
+}
+
+Properties Deriver::operator()(const UnionAll&) const {
+  Properties out = input();
+  out.state = {};
+  out.has_key = false;
+  out.key.clear();
+  for (const NodePtr& other : node.inputs) {
+    const Properties& p = other->properties;
+    out.append_only = out.append_only && p.append_only;
+    std::erase_if(out.event_times, [&](size_t c) { return !Contains(p.event_times, c); });
+    std::erase_if(out.proctimes, [&](size_t c) { return !Contains(p.proctimes, c); });
+    if (out.window.start != p.window.start || out.window.end != p.window.end ||
+        out.window.time != p.window.time) {
+      out.window = {};
+    }
+  }
+  return out;
+}
+
+Type WindowBoundary() { return Type::MakeTimestamp(3).AsNullable(false); }
+
+}  // namespace
+
+void DeriveProperties(Node* node) {
+  const bool upsert = node->properties.upsert;
+  node->properties = std::visit(Deriver{*node}, node->op);
+  node->properties.upsert = upsert;
+}
+
+void DeriveTree(Node* node) {
+  for (NodePtr& input : node->inputs) DeriveTree(input.get());
+  DeriveProperties(node);
+}
+
+NodePtr MakeFilter(NodePtr input, ExprPtr predicate, SourceRange range) {
+  Schema schema = input->schema;
+  std::vector<NodePtr> inputs;
+  inputs.push_back(std::move(input));
+  NodePtr node = MakeNode(Filter{std::move(predicate)}, std::move(inputs));
+  node->schema = std::move(schema);
+  node->range = range;
+  DeriveProperties(node.get());
+  return node;
+}
+
+NodePtr MakeProject(NodePtr input, std::vector<ExprPtr> exprs, std::vector<std::string> names,
+                    SourceRange range) {
+  Schema schema;
+  for (size_t i = 0; i < exprs.size(); ++i) {
+    schema.push_back({std::move(names[i]), exprs[i]->type});
+  }
+  std::vector<NodePtr> inputs;
+  inputs.push_back(std::move(input));
+  NodePtr node = MakeNode(Project{std::move(exprs)}, std::move(inputs));
+  node->schema = std::move(schema);
+  node->range = range;
+  DeriveProperties(node.get());
+  return node;
+}
+
+NodePtr MakeAssignWindows(NodePtr input, AssignWindows windows, SourceRange range) {
+  Schema schema = input->schema;
+  const bool zoned = schema[windows.time_column].type.id == TypeId::kTimestampLtz;
+  schema.push_back({"window_start", WindowBoundary()});
+  schema.push_back({"window_end", WindowBoundary()});
+  schema.push_back({"window_time", zoned ? Type::MakeTimestampLtz(3).AsNullable(false)
+                                         : Type::MakeTimestamp(3).AsNullable(false)});
+  std::vector<NodePtr> inputs;
+  inputs.push_back(std::move(input));
+  NodePtr node = MakeNode(std::move(windows), std::move(inputs));
+  node->schema = std::move(schema);
+  node->range = range;
+  DeriveProperties(node.get());
+  return node;
+}
+
+NodePtr MakeAggregateNode(NodePtr input, Aggregate aggregate,
+                          const std::vector<std::string>& call_names, SourceRange range) {
+  Schema schema;
+  for (size_t key : aggregate.keys) schema.push_back(input->schema[key]);
+  for (size_t i = 0; i < aggregate.calls.size(); ++i) {
+    schema.push_back({call_names[i], aggregate.calls[i].function.result});
+  }
+  std::vector<NodePtr> inputs;
+  inputs.push_back(std::move(input));
+  NodePtr node = MakeNode(std::move(aggregate), std::move(inputs));
+  node->schema = std::move(schema);
+  node->range = range;
+  DeriveProperties(node.get());
+  return node;
+}
+
+NodePtr MakeSort(NodePtr input, Sort sort, SourceRange range) {
+  Schema schema = input->schema;
+  std::vector<NodePtr> inputs;
+  inputs.push_back(std::move(input));
+  NodePtr node = MakeNode(std::move(sort), std::move(inputs));
+  node->schema = std::move(schema);
+  node->range = range;
+  DeriveProperties(node.get());
+  return node;
+}
+
+bool IsColumn(const Expr& expr, size_t* index) {
+  auto* column = std::get_if<ColumnExpr>(&expr.node);
+  if (column && index) *index = column->index;
+  return column != nullptr;
+}
+
+std::vector<ExprPtr> AllColumns(const Schema& schema) {
+  std::vector<ExprPtr> exprs;
+  for (size_t i = 0; i < schema.size(); ++i) exprs.push_back(MakeColumnExpr(i, schema[i].type));
+  return exprs;
+}
+
+std::vector<std::string> NamesOf(const Schema& schema) {
+  std::vector<std::string> names;
+  for (const Field& field : schema) names.push_back(field.name);
+  return names;
+}
+
+}  // namespace millrace

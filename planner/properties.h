@@ -1,0 +1,38 @@
+// Derives what a plan node promises about its output, and makes nodes with it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "planner/plan.h"
+
+namespace millrace {
+
+// Sets `node->properties` from its operator, its schema and its inputs' properties. The schema must
+// be there. `upsert` is kept as it is.
+void DeriveProperties(Node* node);
+// The same for the whole tree, inputs first.
+void DeriveTree(Node* node);
+
+// Nodes with schema and properties. A Project's schema has the types of `exprs`.
+NodePtr MakeFilter(NodePtr input, ExprPtr predicate, SourceRange range = {});
+NodePtr MakeProject(NodePtr input, std::vector<ExprPtr> exprs, std::vector<std::string> names,
+                    SourceRange range = {});
+NodePtr MakeAssignWindows(NodePtr input, AssignWindows windows, SourceRange range = {});
+// `call_names`: of the columns of the calls.
+NodePtr MakeAggregateNode(NodePtr input, Aggregate aggregate,
+                          const std::vector<std::string>& call_names, SourceRange range = {});
+NodePtr MakeSort(NodePtr input, Sort sort, SourceRange range = {});
+
+// The plan's root becomes a Materialize of the view `name`; drops retractions that the view does
+// not need (see set_upsert.cc).
+void AddMaterialize(Plan* plan, std::string name, int64_t retention);
+
+// Whether the expression is nothing but column `*index` of its input.
+bool IsColumn(const Expr& expr, size_t* index = nullptr);
+
+// The columns of the schema as expressions, and their names.
+std::vector<ExprPtr> AllColumns(const Schema& schema);
+std::vector<std::string> NamesOf(const Schema& schema);
+
+}  // namespace millrace

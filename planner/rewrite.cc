@@ -1,0 +1,148 @@
+#include "planner/rewrite.h"
+
+#include <algorithm>
+
+#include "planner/properties.h"
+
+namespace millrace {
+namespace {
+
+// Whether rows below were already held against a watermark; marks the first window aggregates that
+// do so on their paths. What reads a view is behind what decided in the view's own plan.
+bool MarkDecider(Node* node);
+
+bool HasDecider(const Node& node) {
+  if (auto* aggregate = std::get_if<Aggregate>(&node.op); aggregate && aggregate->window_end) {
+    return true;
+  }
+  if (auto* scan = std::get_if<ScanView>(&node.op)) {
+    return scan->view->plan && HasDecider(*scan->view->plan->root);
+  }
+  return !node.inputs.empty() &&
+         std::all_of(node.inputs.begin(), node.inputs.end(),
+                     [](const NodePtr& input) { return HasDecider(*input); });
+}
+
+bool MarkDecider(Node* node) {
+  if (node->inputs.empty()) return HasDecider(*node);
+  bool decided = true;
+  for (NodePtr& input : node->inputs) decided = MarkDecider(input.get()) && decided;
+  auto* aggregate = std::get_if<Aggregate>(&node->op);
+  if (!aggregate || !aggregate->window_end) return decided;
+  aggregate->decides_late = !decided;
+  return true;
+}
+
+// Rebuilds `expr` with its direct arguments replaced by f of them; `expr` itself when none changed.
+class ArgumentMapper {
+ public:
+  ArgumentMapper(const ExprPtr& expr, const std::function<ExprPtr(const ExprPtr&)>& f)
+      : expr_(expr), f_(f), copy_(*expr) {}
+
+  ExprPtr Map() {
+    std::visit([this](auto& node) { Arguments(node); }, copy_.node);
+    return changed_ ? std::make_shared<const Expr>(std::move(copy_)) : expr_;
+  }
+
+ private:
+  void One(ExprPtr* argument) {
+    if (!*argument) return;
+    ExprPtr mapped = ReplaceExpr(*argument, f_);
+    changed_ = changed_ || mapped != *argument;
+    *argument = std::move(mapped);
+  }
+  void All(std::vector<ExprPtr>* arguments) {
+    for (ExprPtr& argument : *arguments) One(&argument);
+  }
+  void Arguments(ColumnExpr&) {}
+  void Arguments(LiteralExpr&) {}
+  void Arguments(CallExpr& call) { All(&call.arguments); }
+  void Arguments(CastExpr& cast) { One(&cast.value); }
+  void Arguments(LogicExpr& logic) { All(&logic.arguments); }
+  void Arguments(CaseExpr& c) {
+    for (auto& [when, then] : c.whens) {
+      One(&when);
+      One(&then);
+    }
+    One(&c.otherwise);
+  }
+  void Arguments(FieldExpr& field) { One(&field.row); }
+  void Arguments(RowExpr& row) { All(&row.fields); }
+  void Arguments(ArrayExpr& array) { All(&array.elements); }
+  void Arguments(InExpr& in) { One(&in.value); }
+
+  const ExprPtr& expr_;
+  const std::function<ExprPtr(const ExprPtr&)>& f_;
+  Expr copy_;
+  bool changed_ = false;
+};
+
+}  // namespace
+
+ExprPtr ReplaceExpr(const ExprPtr& expr, const std::function<ExprPtr(const ExprPtr&)>& f) {
+  if (ExprPtr replaced = f(expr)) return replaced;
+  return ArgumentMapper(expr, f).Map();
+}
+
+ExprPtr WithRange(const ExprPtr& expr, SourceRange range) {
+  if (!expr) return nullptr;
+  const std::function<ExprPtr(const ExprPtr&)> ranged = [&](const ExprPtr& argument) {
+    return WithRange(argument, range);
+  };
+  Expr copy = *ArgumentMapper(expr, ranged).Map();
+  copy.range = range;
+  return std::make_shared<const Expr>(std::move(copy));
+}
+
+void SetRanges(Node* node, SourceRange range) {
+  node->range = range;
+  if (auto* filter = std::get_if<Filter>(&node->op)) {
+    filter->predicate = WithRange(filter->predicate, range);
+  } else if (auto* watermark = std::get_if<Watermark>(&node->op)) {
+    watermark->expr = WithRange(watermark->expr, range);
+  } else if (auto* project = std::get_if<Project>(&node->op)) {
+    for (ExprPtr& expr : project->exprs) expr = WithRange(expr, range);
+  }
+  for (NodePtr& input : node->inputs) SetRanges(input.get(), range);
+}
+
+ExprPtr Substitute(const ExprPtr& expr, const std::vector<ExprPtr>& exprs) {
+  return ReplaceExpr(expr, [&](const ExprPtr& part) -> ExprPtr {
+    size_t column = 0;
+    return IsColumn(*part, &column) ? exprs[column] : nullptr;
+  });
+}
+
+void SplitConjunction(const ExprPtr& expr, std::vector<ExprPtr>* terms) {
+  auto* logic = std::get_if<LogicExpr>(&expr->node);
+  if (!logic || !logic->conjunction) {
+    terms->push_back(expr);
+    return;
+  }
+  for (const ExprPtr& argument : logic->arguments) SplitConjunction(argument, terms);
+}
+
+ExprPtr Conjoin(std::vector<ExprPtr> terms) {
+  if (terms.empty()) return nullptr;
+  if (terms.size() == 1) return terms[0];
+  const bool nullable = std::any_of(terms.begin(), terms.end(),
+                                    [](const ExprPtr& term) { return term->type.nullable; });
+  const SourceRange range = terms[0]->range;
+  return std::make_shared<const Expr>(
+      Expr{Type(TypeId::kBoolean, nullable), range, LogicExpr{true, std::move(terms)}});
+}
+
+void Rewrite(Plan* plan) {
+  plan->root = MergeProjects(std::move(plan->root));
+  plan->root = PushFilters(std::move(plan->root));
+  PruneColumns(&plan->root);
+  plan->root = MergeProjects(std::move(plan->root));
+  // Pull queries have no late rows.
+  if (!plan->pull) MarkDecider(plan->root.get());
+  for (size_t i = 0; i < plan->schema.size(); ++i) {
+    plan->root->schema[i].name = plan->schema[i].name;
+  }
+  DeriveTree(plan->root.get());
+}
+
+}  // namespace millrace

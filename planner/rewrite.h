@@ -1,0 +1,41 @@
+// Rules that make a bound plan cheaper without changing what it says.
+//
+// Each rule has a file; Rewrite applies them in a fixed order. Afterwards schemas and properties
+// are derived anew.
+#pragma once
+
+#include <functional>
+
+#include "planner/plan.h"
+
+namespace millrace {
+
+// All rules but SetUpsert, then marks the aggregates that decide what is late. The root's schema
+// stays as it is.
+void Rewrite(Plan* plan);
+
+// Moves conjuncts of filters towards the scans: below Project, AssignWindows (unless they use the
+// window's columns), UnionAll and, if they use keys only, Aggregate; never below a Watermark, which
+// must see all rows.
+NodePtr PushFilters(NodePtr node);
+// Joins adjacent projections where no work is done twice, and removes those that do nothing.
+NodePtr MergeProjects(NodePtr node);
+// Removes columns that nothing above uses, down into the scans. The root keeps all of its own.
+void PruneColumns(NodePtr* root);
+// Lets an updating aggregate leave out the old rows where only projections of plain columns lie
+// between it and a Materialize with the same key.
+void SetUpsert(Node* root);
+
+// The tree with every subtree for which `f` gives an expression replaced by it, outermost first.
+ExprPtr ReplaceExpr(const ExprPtr& expr, const std::function<ExprPtr(const ExprPtr&)>& f);
+// `expr`, over the output of projection `exprs`, as an expression over its input.
+ExprPtr Substitute(const ExprPtr& expr, const std::vector<ExprPtr>& exprs);
+// Gives all ranges in the tree to `range`: what comes from another text than the statement's is
+// shown where the statement refers to it.
+ExprPtr WithRange(const ExprPtr& expr, SourceRange range);
+void SetRanges(Node* node, SourceRange range);
+// The terms of a conjunction, and back. Conjoin of nothing is null.
+void SplitConjunction(const ExprPtr& expr, std::vector<ExprPtr>* terms);
+ExprPtr Conjoin(std::vector<ExprPtr> terms);
+
+}  // namespace millrace

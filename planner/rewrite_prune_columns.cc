@@ -1,0 +1,236 @@
+#include <map>
+#include <set>
+
+#include "planner/properties.h"
+#include "planner/rewrite.h"
+
+namespace millrace {
+namespace {
+
+// What is needed of a column: nothing, some fields of a ROW, or all of it.
+struct Need {
+  bool used = false;
+  bool whole = false;
+  std::set<std::string> fields;
+
+  void AddWhole() { used = whole = true; }
+  void Add(const Need& other) {
+    used = used || other.used;
+    whole = whole || other.whole;
+    fields.insert(other.fields.begin(), other.fields.end());
+  }
+};
+using Needs = std::vector<Need>;
+
+constexpr size_t kGone = SIZE_MAX;
+// Where each old column of a node is now, or kGone.
+using Places = std::vector<size_t>;
+
+void Collect(const ExprPtr& expr, Needs* needs) {
+  ReplaceExpr(expr, [&](const ExprPtr& part) -> ExprPtr {
+    size_t column = 0;
+    if (auto* field = std::get_if<FieldExpr>(&part->node);
+        field && IsColumn(*field->row, &column)) {
+      (*needs)[column].used = true;
+      (*needs)[column].fields.insert((*field->row->type.children)[field->index].name);
+      return part;
+    }
+    if (IsColumn(*part, &column)) (*needs)[column].AddWhole();
+    return nullptr;
+  });
+}
+
+ExprPtr Move(const ExprPtr& expr, const Places& places) {
+  return RemapColumns(expr, [&](const ColumnExpr& column, const Expr& old) {
+    return MakeColumnExpr(places[column.index], old.type, old.range);
+  });
+}
+
+// Keeps the elements of `list` whose columns are needed and says where they went.
+template <class T>
+Places Keep(const Needs& needs, std::vector<T>* list, size_t first = 0) {
+  Places places;
+  std::vector<T> kept;
+  for (size_t i = 0; i < list->size(); ++i) {
+    const bool used = needs[first + i].used;
+    places.push_back(used ? kept.size() : kGone);
+    if (used) kept.push_back(std::move((*list)[i]));
+  }
+  *list = std::move(kept);
+  return places;
+}
+
+// Makes the node's output at least the columns of `needs`; says where they are.
+Places Prune(NodePtr* node, Needs needs);
+
+struct Pruner {
+  NodePtr* node;
+  Needs needs;
+
+  Node& self() const { return **node; }
+  NodePtr* input() const { return &self().inputs[0]; }
+  size_t inputs() const { return self().inputs[0]->schema.size(); }
+
+  Places operator()(ScanTable& scan) {
+    for (size_t i = 0; i < scan.columns.size(); ++i) {
+      const Need& need = needs[i];
+      if (need.whole) continue;
+      scan.fields[i].assign(need.fields.begin(), need.fields.end());
+    }
+    const size_t physical = scan.columns.size();
+    Keep(needs, &scan.fields);
+    Keep(needs, &scan.columns);
+    Keep(needs, &scan.metadata, physical);
+    return Keep(needs, &self().schema);
+  }
+  Places operator()(ScanView& scan) {
+    Keep(needs, &scan.columns);
+    return Keep(needs, &self().schema);
+  }
+  Places operator()(ScanSystem& scan) {
+    Keep(needs, &scan.columns);
+    return Keep(needs, &self().schema);
+  }
+  Places operator()(ValuesRows& values) {
+    for (auto& row : values.rows) Keep(needs, &row);
+    return Keep(needs, &self().schema);
+  }
+  Places operator()(Watermark& watermark) {
+    needs[watermark.column].AddWhole();
+    if (watermark.expr) Collect(watermark.expr, &needs);
+    Places places = Through();
+    watermark.column = places[watermark.column];
+    if (watermark.expr) watermark.expr = Move(watermark.expr, places);
+    return places;
+  }
+  Places operator()(Filter& filter) {
+    Collect(filter.predicate, &needs);
+    Places places = Through();
+    filter.predicate = Move(filter.predicate, places);
+    return places;
+  }
+  Places operator()(Project& project) {
+    Keep(needs, &self().schema);
+    Needs kept;
+    for (const Need& need : needs) {
+      if (need.used) kept.push_back(need);
+    }
+    Places result = Keep(needs, &project.exprs);
+    Needs below(inputs());
+    for (size_t i = 0; i < project.exprs.size(); ++i) {
+      size_t column = 0;
+      if (IsColumn(*project.exprs[i], &column)) {
+        below[column].Add(kept[i]);
+      } else {
+        Collect(project.exprs[i], &below);
+      }
+    }
+    const Places places = Prune(input(), std::move(below));
+    for (ExprPtr& expr : project.exprs) expr = Move(expr, places);
+    return result;
+  }
+  Places operator()(AssignWindows& windows) {
+    const size_t old = inputs();
+    needs[windows.time_column].AddWhole();
+    Needs below(needs.begin(), needs.begin() + static_cast<ptrdiff_t>(old));
+    Places places = Prune(input(), std::move(below));
+    windows.time_column = places[windows.time_column];
+    Schema schema = self().inputs[0]->schema;
+    for (size_t i = 0; i < 3; ++i) {
+      places.push_back(schema.size());
+      schema.push_back(self().schema[old + i]);
+    }
+    self().schema = std::move(schema);
+    return places;
+  }
+  Places operator()(Aggregate& aggregate);
+  Places operator()(UnionAll&);
+  Places operator()(Sort& sort) {
+    for (const SortKey& key : sort.keys) needs[key.column].AddWhole();
+    Places places = Through();
+    for (SortKey& key : sort.keys) key.column = places[key.column];
+    return places;
+  }
+  Places operator()(Materialize&) { return All(); }
+  Places operator()(WriteSink&) { return All(); }
+
+  // For nodes whose output columns are their input's.
+  Places Through() {
+    Places places = Prune(input(), std::move(needs));
+    Schema schema(self().inputs[0]->schema.size());
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (places[i] != kGone) schema[places[i]] = self().schema[i];
+    }
+    self().schema = std::move(schema);
+    return places;
+  }
+  Places All() {
+    for (Need& need : needs) need.AddWhole();
+    return Through();
+  }
+};
+
+Places Pruner::operator()(Aggregate& aggregate) {
+  const size_t keys = aggregate.keys.size();
+  // Without keys and calls it would be a DISTINCT of nothing rather than one row.
+  if (keys == 0 && !needs.empty()) needs[0].used = true;
+  for (size_t i = 0; i < keys; ++i) needs[i].used = true;
+  Keep(needs, &self().schema);
+  const Places calls = Keep(needs, &aggregate.calls, keys);
+  Needs below(inputs());
+  for (size_t key : aggregate.keys) below[key].AddWhole();
+  for (const AggregateCall& call : aggregate.calls) {
+    if (call.argument) below[*call.argument].AddWhole();
+    if (call.filter) below[*call.filter].AddWhole();
+  }
+  const Places places = Prune(input(), std::move(below));
+  for (size_t& key : aggregate.keys) key = places[key];
+  for (AggregateCall& call : aggregate.calls) {
+    if (call.argument) call.argument = places[*call.argument];
+    if (call.filter) call.filter = places[*call.filter];
+  }
+  Places result;
+  for (size_t i = 0; i < keys; ++i) result.push_back(i);
+  for (size_t call : calls) result.push_back(call == kGone ? kGone : keys + call);
+  return result;
+}
+
+// All inputs get exactly the needed columns, in their order.
+Places Pruner::operator()(UnionAll&) {
+  const Places result = Keep(needs, &self().schema);
+  for (NodePtr& branch : self().inputs) {
+    const Places places = Prune(&branch, needs);
+    std::vector<ExprPtr> exprs;
+    bool same = branch->schema.size() == self().schema.size();
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (result[i] == kGone) continue;
+      same = same && places[i] == result[i];
+      exprs.push_back(MakeColumnExpr(places[i], branch->schema[places[i]].type));
+    }
+    if (same) continue;
+    branch = MakeProject(std::move(branch), std::move(exprs), NamesOf(self().schema));
+  }
+  return result;
+}
+
+Places Prune(NodePtr* node, Needs needs) {
+  return std::visit(Pruner{node, std::move(needs)}, (*node)->op);
+}
+
+}  // namespace
+
+void PruneColumns(NodePtr* root) {
+  Needs needs((*root)->schema.size());
+  for (Need& need : needs) need.AddWhole();
+  const Schema schema = (*root)->schema;
+  const Places places = Prune(root, std::move(needs));
+  bool same = (*root)->schema.size() == schema.size();
+  std::vector<ExprPtr> exprs;
+  for (size_t i = 0; i < schema.size(); ++i) {
+    same = same && places[i] == i;
+    exprs.push_back(MakeColumnExpr(places[i], schema[i].type));
+  }
+  if (!same) *root = MakeProject(std::move(*root), std::move(exprs), NamesOf(schema));
+}
+
+}  // namespace millrace

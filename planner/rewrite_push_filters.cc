@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <array>
+
+#include "planner/properties.h"
+#include "planner/rewrite.h"
+
+namespace millrace {
+namespace {
+
+using Terms = std::vector<ExprPtr>;
+
+NodePtr Push(NodePtr node, Terms terms);
+
+NodePtr AddFilter(NodePtr node, Terms terms) {
+  if (terms.empty()) return node;
+  const SourceRange range = terms[0]->range;
+  return MakeFilter(std::move(node), Conjoin(std::move(terms)), range);
+}
+
+NodePtr Here(NodePtr node, Terms terms) {
+  for (NodePtr& input : node->inputs) input = Push(std::move(input), {});
+  return AddFilter(std::move(node), std::move(terms));
+}
+
+// Whether evaluating it never makes an error row.
+bool NeverFails(const Expr& expr) {
+  constexpr std::array<std::string_view, 9> kSafe = {"=",  "<>",      "<",           "<=", ">",
+                                                     ">=", "is_null", "is_not_null", "not"};
+  const auto all = [](const std::vector<ExprPtr>& exprs) {
+    return std::all_of(exprs.begin(), exprs.end(), [](const ExprPtr& e) { return NeverFails(*e); });
+  };
+  if (auto* call = std::get_if<CallExpr>(&expr.node)) {
+    return std::find(kSafe.begin(), kSafe.end(), call->name) != kSafe.end() && all(call->arguments);
+  }
+  if (auto* logic = std::get_if<LogicExpr>(&expr.node)) return all(logic->arguments);
+  if (auto* in = std::get_if<InExpr>(&expr.node)) return NeverFails(*in->value);
+  if (auto* field = std::get_if<FieldExpr>(&expr.node)) return NeverFails(*field->row);
+  return IsColumn(expr) || std::holds_alternative<LiteralExpr>(expr.node);
+}
+
+// Takes the terms out of `terms` that may go below, in order. A term that can fail must not get
+// ahead of one that stays and may guard it.
+Terms Take(Terms* terms, const std::function<bool(const Expr&)>& may) {
+  Terms taken, staying;
+  for (ExprPtr& term : *terms) {
+    const bool below = may(*term) && (staying.empty() || NeverFails(*term));
+    (below ? taken : staying).push_back(std::move(term));
+  }
+  *terms = std::move(staying);
+  return taken;
+}
+
+bool AllColumnsOf(const Expr& expr, const std::function<bool(size_t)>& may) {
+  bool all = true;
+  ForEachColumn(expr, [&](size_t column) { all = all && may(column); });
+  return all;
+}
+
+NodePtr PushBelowProject(NodePtr node, Terms terms) {
+  const auto& exprs = std::get<Project>(node->op).exprs;
+  Terms below = Take(&terms, [&](const Expr& term) {
+    return IsDeterministic(term) &&
+           AllColumnsOf(term, [&](size_t column) { return IsDeterministic(*exprs[column]); });
+  });
+  for (ExprPtr& term : below) term = Substitute(term, exprs);
+  node->inputs[0] = Push(std::move(node->inputs[0]), std::move(below));
+  return AddFilter(std::move(node), std::move(terms));
+}
+
+NodePtr PushBelowWindows(NodePtr node, Terms terms) {
+  const size_t columns = node->inputs[0]->schema.size();
+  Terms below = Take(&terms, [&](const Expr& term) {
+    return AllColumnsOf(term, [&](size_t column) { return column < columns; });
+  });
+  node->inputs[0] = Push(std::move(node->inputs[0]), std::move(below));
+  return AddFilter(std::move(node), std::move(terms));
+}
+
+NodePtr PushBelowAggregate(NodePtr node, Terms terms) {
+  const auto& keys = std::get<Aggregate>(node->op).keys;
+  Terms below = Take(&terms, [&](const Expr& term) {
+    bool any = false;  // A constant condition of a global aggregate must stay above.
+    ForEachColumn(term, [&](size_t) { any = true; });
+    return any && IsDeterministic(term) &&
+           AllColumnsOf(term, [&](size_t column) { return column < keys.size(); });
+  });
+  std::vector<ExprPtr> columns;
+  for (size_t key : keys) {
+    columns.push_back(MakeColumnExpr(key, node->inputs[0]->schema[key].type));
+  }
+  for (ExprPtr& term : below) term = Substitute(term, columns);
+  node->inputs[0] = Push(std::move(node->inputs[0]), std::move(below));
+  return AddFilter(std::move(node), std::move(terms));
+}
+
+NodePtr PushBelowUnion(NodePtr node, Terms terms) {
+  Terms below = Take(&terms, [](const Expr& term) { return IsDeterministic(term); });
+  for (NodePtr& input : node->inputs) input = Push(std::move(input), below);
+  return AddFilter(std::move(node), std::move(terms));
+}
+
+// `node` with the rows where all `terms` hold.
+NodePtr Push(NodePtr node, Terms terms) {
+  if (auto* filter = std::get_if<Filter>(&node->op)) {
+    Terms all;
+    SplitConjunction(filter->predicate, &all);
+    all.insert(all.end(), terms.begin(), terms.end());
+    return Push(std::move(node->inputs[0]), std::move(all));
+  }
+  if (std::holds_alternative<Project>(node->op)) {
+    return PushBelowProject(std::move(node), std::move(terms));
+  }
+  if (std::holds_alternative<AssignWindows>(node->op)) {
+    return PushBelowWindows(std::move(node), std::move(terms));
+  }
+  if (std::holds_alternative<Aggregate>(node->op)) {
+    return PushBelowAggregate(std::move(node), std::move(terms));
+  }
+  if (std::holds_alternative<UnionAll>(node->op)) {
+    return PushBelowUnion(std::move(node), std::move(terms));
+  }
+  return Here(std::move(node), std::move(terms));
+}
+
+}  // namespace
+
+NodePtr PushFilters(NodePtr node) { return Push(std::move(node), {}); }
+
+}  // namespace millrace

@@ -1,0 +1,158 @@
+// The engine: runs SQL statements, keeps the catalog, starts and recovers jobs. No HTTP here.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/planner.h"
+
+namespace millrace {
+
+struct EngineOptions {
+  std::string data_directory;        // "": nothing is kept.
+  std::string base_directory = ".";  // Of relative paths in options.
+  bool sync = true;                  // fsync at commits.
+  size_t partitions = 0;             // Of pipelines; 0: one a core.
+  size_t batch_rows = 4096;
+  size_t step_rows = 65536;                         // What a step takes at most from one table.
+  int64_t checkpoint_interval_micros = 10'000'000;  // 0: only when asked or shutting down.
+  bool manual = false;                              // No driver threads: Step() drives (tests).
+  size_t memory_limit = 0;  // Bytes of the process; 0: 80 % of the RAM or cgroup.
+};
+
+struct JobInfo {
+  uint32_t number = 0;
+  std::string id;              // "job_7"
+  std::string name;            // The view's or the sink's name.
+  std::string kind;            // "MATERIALIZED VIEW" or "INSERT"
+  std::string state;           // RUNNING, FINISHED, FAILED, STOPPED, STALLED
+  std::optional<Error> error;  // FAILED
+  std::string sql;
+  std::string plan;  // As EXPLAIN prints it.
+  uint64_t rows_in = 0, rows_out = 0, late_rows = 0, error_rows = 0, rejected_records = 0;
+  uint64_t steps = 0;
+  uint64_t state_bytes = 0, state_rows = 0;
+  std::optional<int64_t> watermark;  // Microseconds; none before the first.
+  std::string held_back_by;  // "orders/a.csv": the source partition with the least watermark.
+  uint64_t checkpoints = 0;
+  int64_t last_checkpoint_micros = 0;
+  double wall_seconds = 0, busy_seconds = 0;
+  std::vector<std::string> reads;
+};
+
+struct StatementResult {
+  size_t statement_index = 0;
+  std::string kind;     // "select", "create_table", "insert", "show_tables", "set", …
+  std::string message;  // For people: "Table orders created."
+  std::vector<Notice> notices;
+  bool has_rows = false;  // SELECT, SHOW, DESCRIBE, EXPLAIN, VALUES
+  Schema schema;
+  std::vector<Batch> rows;  // Positive weights; empty weights are 1 each.
+  bool truncated = false;   // max_rows was reached.
+  std::string changelog_mode = "append";
+  std::optional<JobInfo> job;
+  uint64_t snapshot_step = 0;  // Of the pull query's snapshot.
+  std::optional<int64_t> snapshot_watermark;
+  int64_t affected_rows = -1;  // INSERT … VALUES
+};
+
+struct ExecuteRequest {
+  Session* session = nullptr;  // SET and USE change it; null: a session of this request alone.
+  std::vector<Value> params;   // $1 …
+  size_t max_rows = SIZE_MAX;
+  int64_t timeout_micros = 0;  // 0: none
+  bool wait_finished =
+      false;  // INSERT and CREATE MATERIALIZED VIEW return when the job has finished.
+  // Rows of SELECTs go here as they come, instead of StatementResult::rows. Returns false to end
+  // the query.
+  std::function<bool(const StatementResult&, const Batch&)> on_rows;
+};
+
+struct ExecuteResult {
+  std::vector<StatementResult> results;  // Of the statements that completed.
+  std::optional<Error> error;            // Of the next one.
+  size_t error_statement = 0;
+};
+
+struct ValidatedStatement {
+  std::string kind;
+  Schema schema;  // Queries
+  std::string plan;
+  std::vector<std::string> reads, writes;
+  std::vector<Notice> notices;
+};
+
+struct ValidateResult {
+  std::vector<ValidatedStatement> statements;
+  std::optional<Error> error;
+  size_t error_statement = 0;
+};
+
+struct ObjectInfo {
+  std::string name;
+  std::string kind;  // "TABLE", "VIEW", "MATERIALIZED VIEW", "FUNCTION"
+  std::vector<TableColumn> columns;
+  std::vector<size_t> primary_key;
+  std::optional<size_t> watermark_column;
+  std::string connector;  // "" for embedded tables and views.
+  std::string sql;        // Secrets masked.
+  std::vector<std::string> reads, read_by;
+  std::optional<uint64_t> rows;  // Views and embedded tables.
+  bool takes_rows = false;       // InsertRows works.
+};
+
+// Thread-safe. Errors are thrown as Error; ranges are in the text of the request.
+class Engine {
+ public:
+  // Replays the catalog, restores and starts the jobs. Throws Error(kDataDirectory) with one clear
+  // line.
+  explicit Engine(EngineOptions options);
+  ~Engine();  // As kill -9 would leave it, but for closing files.
+
+  // Runs the statements in order and stops at the first error; earlier effects stay. Does not throw
+  // for SQL errors.
+  ExecuteResult Execute(std::string_view sql, const ExecuteRequest& request);
+  // An init file: statements whose object exists with identical text are skipped.
+  ExecuteResult ExecuteInit(std::string_view sql);
+  // Parses, binds and plans, in a catalog of its own; no effects.
+  ValidateResult Validate(std::string_view sql);
+
+  // The row of a materialized view with this key, given in the order of its primary key and cast
+  // from text. Nothing when there is none. Does not wait for a step. Throws kNotFound, kBadRequest.
+  StatementResult Lookup(const std::string& view, const std::vector<std::string>& key);
+
+  // Appends rows (the table's physical columns) to an embedded table; durable when it returns.
+  // Returns the number of the first row.
+  uint64_t InsertRows(const std::string& table, const Batch& rows);
+  // Throws kNotFound; kBadRequest when it takes no rows.
+  Schema InsertSchema(const std::string& table) const;
+
+  std::vector<JobInfo> Jobs() const;
+  JobInfo Job(std::string_view id_or_name) const;  // Throws kNotFound.
+  JobInfo StopJob(std::string_view id_or_name);    // A view stays readable at its last rows.
+  std::vector<ObjectInfo> Objects() const;
+  ObjectInfo Object(std::string_view name) const;  // Throws kNotFound.
+
+  // Returns when everything that was ingested before the call is visible in all views.
+  void Flush();
+  // Returns when all jobs of bounded sources have finished or failed; whether none failed.
+  bool WaitFinished();
+  // Checkpoints all pipelines and returns when they are sealed.
+  void Checkpoint();
+  // Stops accepting, checkpoints, closes. Then only the destructor may be called.
+  void Shutdown();
+
+  // manual: runs one step of every pipeline; whether any had something to do.
+  bool Step();
+
+  const EngineOptions& options() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,267 @@
+// Jobs: started, found, stopped, dropped; which pipeline each runs in.
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include "server/engine_state.h"
+
+namespace millrace {
+namespace {
+
+void CollectViews(const Node& node, std::set<std::string>* views) {
+  if (auto* scan = std::get_if<ScanView>(&node.op)) views->insert(scan->view->name);
+  for (const NodePtr& input : node.inputs) CollectViews(*input, views);
+}
+
+std::string_view NameOf(PipelineJob::State state) {
+  switch (state) {
+    case PipelineJob::State::kRunning:
+      return "RUNNING";
+    case PipelineJob::State::kFinished:
+      return "FINISHED";
+    case PipelineJob::State::kFailed:
+      return "FAILED";
+    case PipelineJob::State::kStopped:
+      return "STOPPED";
+  }
+  return "";
+}
+
+}  // namespace
+
+DataflowEnvironment Engine::State::Environment(bool bounded_tables) {
+  DataflowEnvironment environment;
+  environment.find_view = [this](const std::string& name) -> View* {
+    JobRecord* record = FindViewJob(name);
+    return record ? record->flow->view() : nullptr;
+  };
+  environment.open_embedded = [this, bounded_tables](const Relation& table,
+                                                     std::vector<size_t> columns) {
+    return LogOf(table).OpenSource(std::move(columns), bounded_tables);
+  };
+  environment.append_embedded = [this](const Relation& table, const std::string& writer,
+                                       uint64_t step, const Batch& rows) {
+    LogOf(table).AppendOnce(writer, step, rows);
+  };
+  environment.collect = [](Batch) { return true; };
+  return environment;
+}
+
+std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Plan& plan,
+                                                    const Session& session) {
+  DataflowOptions flow_options;
+  flow_options.job = record.number;
+  flow_options.name = record.name;
+  flow_options.partitions = options.partitions;
+  flow_options.batch_rows = options.batch_rows;
+  flow_options.step_rows = options.step_rows;
+  flow_options.tracked = store != nullptr;
+  flow_options.zone = session.zone();
+  flow_options.base_directory = options.base_directory;
+  auto job = std::make_unique<PipelineJob>();
+  job->number = record.number;
+  job->name = record.name;
+  job->started_micros = NowMicros();
+  job->flow = std::make_unique<Dataflow>(plan, flow_options, Environment(false));
+  record.flow = job->flow.get();
+  std::set<std::string> upstream;
+  CollectViews(*plan.root, &upstream);
+  record.ends = job->flow->scans_end() && std::ranges::all_of(upstream, [&](const std::string& view) {
+                  return FindViewJob(view)->ends;
+                });
+  record.reads = plan.reads;
+  record.plan_text = ExplainPlan(plan);
+  return job;
+}
+
+Pipeline& Engine::State::OpenPipeline(uint32_t id) {
+  PipelineOptions pipeline_options;
+  pipeline_options.id = id;
+  pipeline_options.manual = options.manual;
+  pipeline_options.checkpoint_interval_micros = store ? options.checkpoint_interval_micros : 0;
+  if (store) pipeline_options.journal_directory = store->directory() + "/journal";
+  pipeline_options.on_job_ended = [this](const PipelineJob& job) { NoteEnded(job); };
+  pipeline_options.before_seal = [this] {
+    std::lock_guard lock(logs_mutex);
+    for (auto& [name, log] : logs) log->SyncAll();
+  };
+  auto pipeline = std::make_unique<Pipeline>(pipeline_options, store.get(), pool.get());
+  return *(pipelines[id] = std::move(pipeline));
+}
+
+// A job runs with the views it reads; one that reads views of several pipelines joins them.
+uint32_t Engine::State::PipelineFor(const Plan& plan, uint32_t job) {
+  std::set<std::string> views;
+  CollectViews(*plan.root, &views);
+  std::set<uint32_t> ids;
+  for (const std::string& name : views) ids.insert(FindViewJob(name)->pipeline);
+  if (ids.empty()) return job;
+  const uint32_t into = *ids.begin();
+  for (uint32_t id : ids) {
+    if (id != into) MergePipelines(into, id);
+  }
+  return into;
+}
+
+void Engine::State::MergePipelines(uint32_t into, uint32_t from) {
+  Pipeline& target = *pipelines.at(into);
+  Pipeline& source = *pipelines.at(from);
+  source.Checkpoint();
+  std::vector<std::unique_ptr<PipelineJob>> moved;
+  source.Between([&] {
+    while (!source.jobs().empty()) moved.push_back(source.RemoveJob(source.jobs()[0]->number));
+  });
+  {
+    std::unique_lock views_lock(views_mutex);
+    for (auto& [name, open] : views) {
+      if (open.pipeline == &source) open.pipeline = &target;
+    }
+  }
+  target.Between([&] {
+    for (auto& job : moved) target.AddJob(std::move(job));
+  });
+  target.Checkpoint();
+  for (auto& [number, record] : jobs) {
+    if (record.pipeline != from) continue;
+    record.pipeline = into;
+    const bool view = record.kind == "MATERIALIZED VIEW";
+    Relog(view ? "mv" : "insert", record.name, into);
+  }
+  pipelines.erase(from);
+  if (store) store->DropPipeline(from);
+}
+
+JobRecord& Engine::State::StartJob(JobRecord record, const Plan& plan, const Session& session) {
+  record.number = next_job++;
+  record.pipeline = PipelineFor(plan, record.number);
+  std::unique_ptr<PipelineJob> job = MakeJob(record, plan, session);
+  JobRecord& kept = jobs[record.number] = std::move(record);
+  const bool exists = pipelines.contains(kept.pipeline);
+  Pipeline& pipeline = exists ? *pipelines.at(kept.pipeline) : OpenPipeline(kept.pipeline);
+  if (View* view = kept.flow->view()) {
+    std::unique_lock views_lock(views_mutex);
+    views[kept.name] = {view, &pipeline};
+  }
+  pipeline.Between([&] { pipeline.AddJob(std::move(job)); });
+  if (!exists) pipeline.Start();
+  return kept;
+}
+
+JobRecord* Engine::State::FindJob(std::string_view id_or_name) {
+  for (auto& [number, record] : jobs) {
+    if ("job_" + std::to_string(number) == id_or_name || record.name == id_or_name) return &record;
+  }
+  return nullptr;
+}
+
+JobRecord* Engine::State::FindViewJob(std::string_view view) {
+  for (auto& [number, record] : jobs) {
+    if (record.kind == "MATERIALIZED VIEW" && record.name == view) return &record;
+  }
+  return nullptr;
+}
+
+std::string Engine::State::JobName(const std::string& base) const {
+  auto taken = [&](const std::string& name) {
+    return std::ranges::any_of(jobs, [&](const auto& job) { return job.second.name == name; });
+  };
+  if (!taken(base)) return base;
+  for (int n = 2;; ++n) {
+    const std::string name = base + "_" + std::to_string(n);
+    if (!taken(name)) return name;
+  }
+}
+
+JobInfo Engine::State::InfoOf(const JobRecord& record) {
+  JobInfo info;
+  info.number = record.number;
+  info.id = "job_" + std::to_string(record.number);
+  info.name = record.name;
+  info.kind = record.kind;
+  info.sql = record.sql;
+  info.plan = record.plan_text;
+  info.reads = record.reads;
+  Pipeline& pipeline = PipelineOf(record);
+  pipeline.Between([&] {
+    const PipelineJob& job = *pipeline.FindJob(record.number);
+    const Dataflow& flow = *job.flow;
+    info.state = NameOf(job.state);
+    info.error = job.error;
+    info.rows_in = flow.rows_in();
+    info.rows_out = flow.view() ? flow.view()->rows() : flow.rows_out();
+    info.late_rows = flow.late_rows();
+    info.error_rows = flow.error_rows();
+    info.rejected_records = flow.rejected_records();
+    info.steps = job.steps;
+    info.state_bytes = flow.state_bytes();
+    info.state_rows = flow.state_rows();
+    info.watermark = flow.watermark();
+    info.held_back_by = flow.HeldBackBy();
+    info.checkpoints = pipeline.checkpoints();
+    info.last_checkpoint_micros = pipeline.last_checkpoint_micros();
+    const int64_t end = job.ended_micros ? job.ended_micros : NowMicros();
+    info.wall_seconds = static_cast<double>(end - job.started_micros) / 1e6;
+    info.busy_seconds = static_cast<double>(job.busy_micros) / 1e6;
+  });
+  // A view on a view that stands still stands still with it.
+  for (const std::string& name : record.reads) {
+    const JobRecord* upstream = FindViewJob(name);
+    if (!upstream || info.state != "RUNNING") continue;
+    const std::string state = InfoOf(*upstream).state;
+    if (state == "FAILED" || state == "STOPPED" || state == "STALLED") info.state = "STALLED";
+  }
+  return info;
+}
+
+void Engine::State::StopJob(JobRecord& record) {
+  Pipeline& pipeline = PipelineOf(record);
+  pipeline.Between([&] { pipeline.StopJob(record.number); });
+  pipeline.Checkpoint();
+}
+
+void Engine::State::RemoveJob(uint32_t number) {
+  JobRecord& record = jobs.at(number);
+  {
+    std::unique_lock views_lock(views_mutex);
+    views.erase(record.name);
+  }
+  Pipeline& pipeline = PipelineOf(record);
+  std::unique_ptr<PipelineJob> job;
+  bool empty = false;
+  pipeline.Between([&] {
+    job = pipeline.RemoveJob(number);
+    empty = pipeline.jobs().empty();
+  });
+  const uint32_t id = record.pipeline;
+  const std::vector<OperatorId> operators = job->flow->operator_ids();
+  job.reset();
+  jobs.erase(number);
+  if (empty) pipelines.erase(id);
+  if (!store) return;
+  store->DropOperators(operators);
+  if (empty) store->DropPipeline(id);
+  const std::pair<std::string, std::optional<std::string>> ended[] = {
+      {"j/" + std::to_string(number), std::nullopt}};
+  store->PutMeta(ended);
+}
+
+bool Engine::State::WaitFor(uint32_t number) {
+  // Jobs end on their drivers' threads; the state is looked at between steps.
+  while (!shutting_down) {
+    {
+      std::lock_guard lock(mutex);
+      auto it = jobs.find(number);
+      if (it == jobs.end()) return true;
+      Pipeline& pipeline = PipelineOf(it->second);
+      const PipelineJob::State state =
+          pipeline.Between([&] { return pipeline.FindJob(number)->state; });
+      if (state != PipelineJob::State::kRunning) return state != PipelineJob::State::kFailed;
+      if (options.manual || !it->second.ends) return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+}  // namespace millrace

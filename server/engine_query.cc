@@ -1,0 +1,251 @@
+// Pull and push queries.
+#include <algorithm>
+#include <set>
+
+#include "parser/parse.h"
+#include "server/engine_state.h"
+
+namespace millrace {
+namespace {
+
+bool IsChanges(const Plan& plan) { return !plan.root->properties.append_only; }
+
+// The names of materialized and system views that the plan scans.
+void CollectScans(const Node& node, std::set<std::string>* views, std::set<std::string>* systems) {
+  if (auto* scan = std::get_if<ScanView>(&node.op)) views->insert(scan->view->name);
+  if (auto* scan = std::get_if<ScanSystem>(&node.op)) systems->insert(scan->name);
+  for (const NodePtr& input : node.inputs) CollectScans(*input, views, systems);
+}
+
+// `LIMIT n OFFSET m` without ORDER BY needs no sort: the query ends when it has them, so that it
+// works over a source that does not end.
+struct Cut {
+  uint64_t offset = 0;
+  uint64_t limit = UINT64_MAX;
+};
+
+Cut TakeCut(Plan* plan) {
+  Cut cut;
+  auto* sort = std::get_if<Sort>(&plan->root->op);
+  if (!sort || !sort->keys.empty()) return cut;
+  cut.offset = static_cast<uint64_t>(sort->offset);
+  if (sort->limit) cut.limit = static_cast<uint64_t>(*sort->limit);
+  plan->root = std::move(plan->root->inputs[0]);
+  return cut;
+}
+
+std::optional<uint64_t> LiteralCount(const ast::ExprPtr& expr) {
+  if (!expr) return std::nullopt;
+  auto* literal = std::get_if<ast::Literal>(&expr->node);
+  if (!literal || literal->kind != ast::LiteralKind::kInteger) {
+    throw Error(ErrorCode::kUnsupportedFeature, "LIMIT takes an integer literal", expr->range);
+  }
+  return std::stoull(literal->text);
+}
+
+}  // namespace
+
+StatementResult Engine::State::Do(ast::QueryStatement& s, const std::string&, Run& run) {
+  if (run.wrote && !options.manual) {
+    Flush();
+    run.wrote = false;
+  }
+  StatementResult result;
+  result.kind = "select";
+  result.has_rows = true;
+  if (s.query->emit.kind == ast::EmitKind::kChanges) {
+    RunPush(*s.query, run, &result);
+    return result;
+  }
+  std::unique_lock lock(mutex);
+  Plan plan = PlanQuery(*s.query, QueryMode::kPull, ContextOf(run));
+  if (plan.bounded || std::holds_alternative<Sort>(plan.root->op)) {
+    RunPull(std::move(plan), run, &result, std::move(lock));
+    return result;
+  }
+  lock.unlock();
+  RunPush(*s.query, run, &result);
+  return result;
+}
+
+bool Engine::State::Deliver(Batch batch, const Run& run, StatementResult* result, uint64_t* left) {
+  if (batch.size > *left) batch = batch.Slice(0, *left);
+  *left -= batch.size;
+  if (batch.size > 0) {
+    if (run.request->on_rows) {
+      if (!run.request->on_rows(*result, batch)) *left = 0;
+    } else {
+      result->rows.push_back(std::move(batch));
+    }
+  }
+  return *left > 0;
+}
+
+std::vector<Batch> Engine::State::ReadSystemView(const std::string& name) {
+  std::vector<Batch> rows;
+  const size_t dollar = name.rfind('$');
+  const std::string base = name.substr(0, dollar), suffix = name.substr(dollar + 1);
+  std::set<std::pair<std::string, std::string>> seen;  // Records of a table that several jobs read.
+  for (const auto& [number, record] : jobs) {
+    const View* view = nullptr;
+    if (record.name == base) view = suffix == "late" ? record.flow->late() : record.flow->errors();
+    const bool of_table = view == nullptr && suffix == "errors";
+    if (of_table) view = record.flow->rejects(base);
+    if (view == nullptr) continue;
+    std::shared_lock lock(pipelines.at(record.pipeline)->view_lock());
+    for (const ViewSnapshot& snapshot : view->Snapshot()) {
+      snapshot.ForEach([&](Batch batch) {
+        if (!of_table) return rows.push_back(std::move(batch));
+        std::vector<uint32_t> fresh;
+        for (uint32_t i = 0; i < batch.size; ++i) {
+          if (seen.emplace(batch.columns[0].at<StringRef>(i).view(),
+                           batch.columns[1].at<StringRef>(i).view())
+                  .second) {
+            fresh.push_back(i);
+          }
+        }
+        rows.push_back(batch.Take(fresh));
+      });
+    }
+  }
+  return rows;
+}
+
+// One consistent picture of everything the plan reads: the locks of all pipelines involved are held
+// together.
+std::map<std::string, std::vector<Batch>> Engine::State::Snapshot(const Plan& plan,
+                                                                  StatementResult* result) {
+  std::set<std::string> views, systems;
+  CollectScans(*plan.root, &views, &systems);
+  std::map<std::string, std::vector<Batch>> rows;
+  std::map<Pipeline*, std::shared_lock<std::shared_mutex>> locks;
+  for (const std::string& name : views) {
+    const JobRecord& record = *FindViewJob(name);
+    Pipeline& pipeline = PipelineOf(record);
+    if (!locks.contains(&pipeline)) locks[&pipeline] = std::shared_lock(pipeline.view_lock());
+  }
+  std::map<std::string, std::vector<ViewSnapshot>> snapshots;
+  for (const std::string& name : views) {
+    const JobRecord& record = *FindViewJob(name);
+    snapshots[name] = record.flow->view()->Snapshot();
+    const int64_t watermark = record.flow->view()->published_watermark();
+    if (watermark != kMinWatermark) {
+      result->snapshot_watermark =
+          std::min(result->snapshot_watermark.value_or(watermark), watermark);
+    }
+    result->snapshot_step = std::max(result->snapshot_step, record.flow->view()->published_step());
+  }
+  locks.clear();
+  for (auto& [name, parts] : snapshots) {
+    for (const ViewSnapshot& part : parts) {
+      part.ForEach([&, &out = rows[name]](Batch batch) { out.push_back(std::move(batch)); });
+    }
+  }
+  for (const std::string& name : systems) rows[name] = ReadSystemView(name);
+  return rows;
+}
+
+void Engine::State::RunPull(Plan plan, const Run& run, StatementResult* result,
+                            std::unique_lock<std::recursive_mutex> lock) {
+  result->schema = plan.schema;
+  result->notices = std::move(plan.notices);
+  const Cut cut = TakeCut(&plan);
+  if (!plan.bounded && std::holds_alternative<Sort>(plan.root->op)) {
+    throw Error(ErrorCode::kStreamingResult, "ORDER BY over a source that does not end",
+                plan.root->range, "create a materialized view and select from it");
+  }
+  DataflowOptions flow_options;
+  flow_options.name = "query";
+  flow_options.batch_rows = options.batch_rows;
+  flow_options.step_rows = options.step_rows;
+  flow_options.bounded_run = true;
+  flow_options.zone = run.session->zone();
+  flow_options.base_directory = options.base_directory;
+  DataflowEnvironment environment = Environment(true);
+  auto rows = Snapshot(plan, result);
+  environment.read_view = [&rows](const std::string& name) { return std::move(rows[name]); };
+  const uint64_t wanted = std::min<uint64_t>(cut.limit, run.request->max_rows);
+  uint64_t left = wanted, skip = cut.offset;
+  environment.collect = [&](Batch batch) {
+    const uint64_t skipped = std::min<uint64_t>(skip, batch.size);
+    skip -= skipped;
+    if (skipped > 0) batch = batch.Slice(skipped, batch.size - skipped);
+    if (batch.size > left && wanted == run.request->max_rows) result->truncated = true;
+    return Deliver(std::move(batch), run, result, &left);
+  };
+  Dataflow flow(plan, flow_options, std::move(environment));
+  lock.unlock();
+  if (left == 0) return;
+  WorkerPool alone(1);
+  const int64_t deadline =
+      run.request->timeout_micros > 0 ? NowMicros() + run.request->timeout_micros : 0;
+  flow.RunToEnd(&alone, NowMicros(), deadline);
+}
+
+void Engine::State::RunPush(ast::Query& query, const Run& run, StatementResult* result) {
+  std::unique_lock lock(mutex);
+  const std::optional<uint64_t> limit = LiteralCount(query.limit);
+  query.limit = nullptr;
+  const bool ends = limit || run.request->max_rows != SIZE_MAX || run.request->timeout_micros > 0 ||
+                    run.request->on_rows;
+  if (!ends) {
+    throw Error(ErrorCode::kStreamingResult, "the result has no end", query.range,
+                "add LIMIT, or set max_rows or timeout, or ask for application/x-ndjson");
+  }
+  Plan plan = PlanQuery(query, QueryMode::kContinuous, ContextOf(run));
+  result->schema = plan.schema;
+  result->notices = std::move(plan.notices);
+  result->changelog_mode = IsChanges(plan) ? "retract" : "append";
+  uint64_t left = std::min<uint64_t>(limit.value_or(UINT64_MAX), run.request->max_rows);
+  DataflowOptions flow_options;
+  flow_options.name = "query";
+  flow_options.batch_rows = options.batch_rows;
+  flow_options.step_rows = options.step_rows;
+  flow_options.zone = run.session->zone();
+  flow_options.base_directory = options.base_directory;
+  DataflowEnvironment environment = Environment(false);
+  environment.find_view = [](const std::string& name) -> View* {
+    throw Error(ErrorCode::kUnsupportedFeature,
+                "EMIT CHANGES over the view " + name + " is not supported yet");
+  };
+  environment.collect = [&](Batch batch) { return Deliver(std::move(batch), run, result, &left); };
+  Dataflow flow(plan, flow_options, std::move(environment));
+  lock.unlock();
+  auto input = std::make_shared<Signal>();
+  flow.OnReady([input] { input->Set(); });
+  WorkerPool alone(1);
+  const int64_t deadline =
+      run.request->timeout_micros > 0 ? NowMicros() + run.request->timeout_micros : kMaxWatermark;
+  for (uint64_t step = 1; left > 0 && !flow.finished() && NowMicros() < deadline && !shutting_down;
+       ++step) {
+    const int64_t now = NowMicros();
+    if (flow.Poll() > 0 || flow.NeedsStep(now)) {
+      flow.Step(&alone, now);
+      flow.TakeCut();
+      flow.WriteSinks(step);
+      flow.PublishViews(&alone);
+      continue;
+    }
+    input->WaitFor(std::chrono::milliseconds(100));
+  }
+}
+
+uint64_t Engine::State::InsertValues(const Plan& plan, TableLog& log) {
+  DataflowOptions flow_options;
+  flow_options.name = "insert";
+  flow_options.bounded_run = true;
+  std::vector<Batch> batches;
+  DataflowEnvironment environment;
+  environment.append_embedded = [&](const Relation&, const std::string&, uint64_t,
+                                    const Batch& rows) { batches.push_back(rows); };
+  Dataflow flow(plan, flow_options, std::move(environment));
+  WorkerPool alone(1);
+  flow.RunToEnd(&alone, NowMicros(), 0);
+  flow.WriteSinks(0);
+  if (batches.empty()) return 0;
+  const Batch rows = Concat(batches);
+  log.Append(rows);
+  return rows.size;
+}
+
+}  // namespace millrace

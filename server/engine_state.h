@@ -1,0 +1,144 @@
+// The inside of the engine, shared by its files.
+//
+// Locks: `mutex` guards the catalog, the jobs' records and the pipelines' list; it is held while a
+// statement binds and starts jobs, never while a query runs. A pipeline's driver never takes it, so
+// it may wait for one (Pipeline::Between).
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+
+#include "connectors/table_log.h"
+#include "executor/pipeline.h"
+#include "parser/ast.h"
+#include "server/engine.h"
+
+namespace millrace {
+
+// What the engine remembers of a job, running or not.
+struct JobRecord {
+  uint32_t number = 0;
+  uint32_t pipeline = 0;
+  std::string name;
+  std::string kind;  // As JobInfo::kind.
+  std::string sql;
+  std::string plan_text;
+  std::string sink;  // INSERT: the table written to.
+  std::vector<std::string> reads;
+  std::unique_ptr<Plan> insert_plan;  // INSERT; a view's plan is in its relation.
+  bool ends = false;       // By itself: everything it reads, also through views, is bounded.
+  Dataflow* flow = nullptr;           // Lives in the pipeline's job.
+};
+
+struct Engine::State {
+  explicit State(EngineOptions options);
+  ~State();
+
+  EngineOptions options;
+  std::unique_ptr<Store> store;   // Null when nothing is kept.
+  std::string scratch_directory;  // Of embedded tables then; removed at the end.
+  std::unique_ptr<WorkerPool> pool;
+  std::atomic<bool> shutting_down = false;
+
+  mutable std::recursive_mutex mutex;
+  Catalog catalog;
+  std::map<uint32_t, JobRecord> jobs;
+  std::map<uint32_t, std::unique_ptr<Pipeline>> pipelines;
+  uint32_t next_job = 1;
+  uint64_t next_entry = 1;                  // Of the catalog's log.
+  std::map<std::string, uint64_t> entries;  // "table:orders" to the number of its entry.
+
+  std::mutex logs_mutex;  // Guards `logs` alone; drivers take it.
+  std::map<std::string, std::unique_ptr<TableLog>> logs;
+
+  // What point reads look at, so that they wait for no statement.
+  struct OpenView {
+    View* view;
+    Pipeline* pipeline;
+  };
+  mutable std::shared_mutex views_mutex;
+  std::map<std::string, OpenView, std::less<>> views;
+
+  // ---- statements (engine_statements.cc); `text` is the statement's own.
+  struct Run {
+    const ExecuteRequest* request;
+    Session* session;
+    std::string_view whole_text;
+    bool wrote = false;  // An INSERT came before: SELECT waits for it.
+  };
+  StatementResult ExecuteStatement(ast::Statement& statement, Run& run);
+  StatementResult Do(ast::QueryStatement& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Insert& s, const std::string& text, Run& run);
+  StatementResult Do(ast::StatementSet& s, const std::string& text, Run& run);
+  StatementResult Do(ast::CreateTable& s, const std::string& text, Run& run);
+  StatementResult Do(ast::CreateView& s, const std::string& text, Run& run);
+  StatementResult Do(ast::CreateMaterializedView& s, const std::string& text, Run& run);
+  StatementResult Do(ast::CreateFunction& s, const std::string& text, Run& run);
+  StatementResult Do(ast::CreateDatabase& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Drop& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Explain& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Show& s, const std::string& text, Run& run);
+  StatementResult Do(ast::ShowCreate& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Describe& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Set& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Reset& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Use& s, const std::string& text, Run& run);
+  StatementResult Do(ast::JobControl& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Flush& s, const std::string& text, Run& run);
+  template <class Other>
+  StatementResult Do(Other& s, const std::string& text, Run& run);  // UNSUPPORTED_FEATURE
+
+  PlanContext ContextOf(const Run& run) const;
+
+  // ---- queries (engine_query.cc)
+  // Unlocks before the query runs.
+  void RunPull(Plan plan, const Run& run, StatementResult* result,
+               std::unique_lock<std::recursive_mutex> lock);
+  void RunPush(ast::Query& query, const Run& run, StatementResult* result);
+  bool Deliver(Batch batch, const Run& run, StatementResult* result, uint64_t* left);
+  std::map<std::string, std::vector<Batch>> Snapshot(const Plan& plan, StatementResult* result);
+  std::vector<Batch> ReadSystemView(const std::string& name);
+  uint64_t InsertValues(const Plan& plan, TableLog& log);
+
+  // ---- jobs (engine_jobs.cc)
+  DataflowEnvironment Environment(bool bounded_tables);
+  // Starts the job of a view or an INSERT in the pipeline of the views it reads, or in one of its
+  // own.
+  JobRecord& StartJob(JobRecord record, const Plan& plan, const Session& session);
+  std::unique_ptr<PipelineJob> MakeJob(JobRecord& record, const Plan& plan, const Session& session);
+  uint32_t PipelineFor(const Plan& plan, uint32_t job);
+  void MergePipelines(uint32_t into, uint32_t from);
+  Pipeline& OpenPipeline(uint32_t id);
+  Pipeline& PipelineOf(const JobRecord& record) { return *pipelines.at(record.pipeline); }
+  JobRecord* FindJob(std::string_view id_or_name);
+  JobRecord* FindViewJob(std::string_view view);
+  JobInfo InfoOf(const JobRecord& record);
+  void StopJob(JobRecord& record);
+  void RemoveJob(uint32_t number);
+  void CheckUnused(const std::string& table, SourceRange range) const;
+  // At once when the job never ends by itself.
+  bool WaitFor(uint32_t job);  // Until it has ended; whether it did not fail.
+  std::string JobName(const std::string& base) const;
+
+  // ---- recovery and the catalog's log (engine_recovery.cc)
+  void Log(const std::string& kind, const std::string& name, const std::string& sql,
+           const Session& session, uint32_t job = 0, uint32_t pipeline = 0);
+  void Relog(const std::string& kind, const std::string& name, uint32_t pipeline);
+  void Unlog(const std::string& kind, const std::string& name);
+  void Recover();
+  void RecoverEntry(std::string_view value,
+                    std::map<uint32_t, std::vector<std::unique_ptr<PipelineJob>>>* by_pipeline);
+  void NoteEnded(const PipelineJob& job);
+  void RestoreEndedStates(Pipeline& pipeline);
+
+  TableLog& LogOf(const Relation& table);
+  void Flush();
+};
+
+// Rows of text, for SHOW and its like.
+StatementResult TextResult(std::string kind, std::vector<std::string> columns,
+                           const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace millrace

@@ -1,0 +1,356 @@
+// Statements: what each does to the catalog and the jobs.
+#include <algorithm>
+
+#include "parser/parse.h"
+#include "parser/print.h"
+#include "server/engine_state.h"
+
+namespace millrace {
+namespace {
+
+std::string Lower(std::string s) {
+  std::ranges::transform(s, s.begin(), [](unsigned char c) { return std::tolower(c); });
+  return s;
+}
+
+StatementResult Done(std::string kind, std::string message, std::vector<Notice> notices = {}) {
+  StatementResult result;
+  result.kind = std::move(kind);
+  result.message = std::move(message);
+  result.notices = std::move(notices);
+  return result;
+}
+
+// Settings of other systems that scripts bring along are kept, but say so.
+bool IsKnownSetting(std::string_view key) {
+  constexpr std::string_view kKnown[] = {"parallelism.default",
+                                         "pipeline.name",
+                                         "table.local-time-zone",
+                                         "table.exec.state.ttl",
+                                         "table.exec.source.idle-timeout",
+                                         "table.exec.window.allowed-lateness",
+                                         "table.dml-sync",
+                                         "table.exec.unbounded-state",
+                                         "execution.runtime-mode",
+                                         "execution.checkpointing.interval"};
+  return std::ranges::find(kKnown, key) != std::end(kKnown);
+}
+
+bool IsFlinkSetting(std::string_view key) {
+  constexpr std::string_view kPrefixes[] = {
+      "pipeline.", "parallelism.", "execution.",   "table.",      "restart-strategy",
+      "state.",    "sql-client.",  "taskmanager.", "jobmanager.", "rest."};
+  return std::ranges::any_of(kPrefixes, [&](std::string_view p) { return key.starts_with(p); });
+}
+
+}  // namespace
+
+PlanContext Engine::State::ContextOf(const Run& run) const {
+  return {&catalog, run.session, options.base_directory, run.request->params};
+}
+
+StatementResult Engine::State::ExecuteStatement(ast::Statement& statement, Run& run) {
+  const std::string text(run.whole_text.substr(statement.range.offset, statement.range.length));
+  return std::visit([&](auto& s) { return Do(s, text, run); }, statement.node);
+}
+
+template <class Other>
+StatementResult Engine::State::Do(Other& s, const std::string&, Run&) {
+  if constexpr (std::is_same_v<Other, ast::Unsupported>) {
+    throw Error(ErrorCode::kUnsupportedFeature, s.what + " is not supported", s.range);
+  } else {
+    throw Error(ErrorCode::kUnsupportedFeature, "this statement is not supported yet");
+  }
+}
+
+StatementResult Engine::State::Do(ast::CreateTable& s, const std::string& text, Run& run) {
+  std::lock_guard lock(mutex);
+  if (s.if_not_exists && catalog.Find(s.name, *run.session)) {
+    return Done("create_table", "Table " + ToSql(s.name) + " exists already.");
+  }
+  if (s.query) {
+    throw Error(ErrorCode::kUnsupportedFeature, "CREATE TABLE … AS is not supported yet",
+                s.query->range);
+  }
+  std::vector<Notice> notices;
+  Relation relation = BindCreateTable(s, text, ContextOf(run), &notices);
+  const Relation& added = catalog.Add(std::move(relation), s.name.range);
+  Log("table", added.name, text, *run.session);
+  return Done("create_table", "Table " + added.name + " created.", std::move(notices));
+}
+
+StatementResult Engine::State::Do(ast::CreateView& s, const std::string& text, Run& run) {
+  std::lock_guard lock(mutex);
+  if (s.if_not_exists && catalog.Find(s.name, *run.session)) {
+    return Done("create_view", "View " + ToSql(s.name) + " exists already.");
+  }
+  std::vector<Notice> notices;
+  Relation relation = BindCreateView(s, text, ContextOf(run), &notices);
+  const Relation& added = catalog.Add(std::move(relation), s.name.range);
+  Log("view", added.name, text, *run.session);
+  return Done("create_view", "View " + added.name + " created.", std::move(notices));
+}
+
+StatementResult Engine::State::Do(ast::CreateMaterializedView& s, const std::string& text,
+                                  Run& run) {
+  uint32_t number = 0;
+  StatementResult result;
+  {
+    std::lock_guard lock(mutex);
+    if (s.or_replace && catalog.Find(s.name, *run.session)) {
+      throw Error(ErrorCode::kUnsupportedFeature,
+                  "replacing a materialized view is not supported yet", s.name.range,
+                  "drop it first");
+    }
+    if (s.if_not_exists && catalog.Find(s.name, *run.session)) {
+      return Done("create_materialized_view",
+                  "Materialized view " + ToSql(s.name) + " exists already.");
+    }
+    std::vector<Notice> notices;
+    Relation relation = BindCreateMaterializedView(s, text, ContextOf(run), &notices);
+    relation.settings = run.session->settings;
+    const Relation& added = catalog.Add(std::move(relation), s.name.range);
+    try {
+      JobRecord record;
+      record.name = added.name;
+      record.kind = "MATERIALIZED VIEW";
+      record.sql = text;
+      JobRecord& started = StartJob(std::move(record), *added.plan, *run.session);
+      Log("mv", added.name, text, *run.session, started.number, started.pipeline);
+      number = started.number;
+    } catch (...) {
+      catalog.Drop(added.name);
+      throw;
+    }
+    result = Done("create_materialized_view", "Materialized view " + added.name + " created.",
+                  std::move(notices));
+    result.job = InfoOf(jobs.at(number));
+  }
+  run.wrote = true;
+  if (run.request->wait_finished) WaitFor(number);
+  return result;
+}
+
+StatementResult Engine::State::Do(ast::CreateFunction& s, const std::string& text, Run& run) {
+  std::lock_guard lock(mutex);
+  SqlFunction function = BindCreateFunction(s, text, ContextOf(run));
+  const std::string name = function.name;
+  if (s.if_not_exists && catalog.FindFunction(name)) {
+    return Done("create_function", "Function " + name + " exists already.");
+  }
+  catalog.AddFunction(std::move(function), s.or_replace, s.name.range);
+  if (s.or_replace) Unlog("function", name);
+  Log("function", name, text, *run.session);
+  return Done("create_function", "Function " + name + " created.");
+}
+
+StatementResult Engine::State::Do(ast::CreateDatabase& s, const std::string& text, Run& run) {
+  std::lock_guard lock(mutex);
+  const std::string name = s.name.parts.back().text;
+  if (s.if_not_exists && catalog.HasDatabase(name)) {
+    return Done("create_database", "Database " + name + " exists already.");
+  }
+  catalog.AddDatabase(name, s.name.range);
+  Log("database", name, text, *run.session);
+  return Done("create_database", "Database " + name + " created.");
+}
+
+void Engine::State::CheckUnused(const std::string& table, SourceRange range) const {
+  for (const auto& [number, job] : jobs) {
+    const bool reads = std::ranges::find(job.reads, table) != job.reads.end();
+    if (job.kind != "INSERT" || (!reads && job.sink != table)) continue;
+    throw Error(ErrorCode::kDependentObjects,
+                "\"" + table + "\" is used by the job \"" + job.name + "\"", range,
+                "drop the job first: DROP JOB '" + job.name + "'");
+  }
+}
+
+StatementResult Engine::State::Do(ast::Drop& s, const std::string&, Run& run) {
+  std::lock_guard lock(mutex);
+  const std::string what = Lower(std::string(NameOf(s.kind)));
+  if (s.kind == ast::ObjectKind::kFunction) {
+    const std::string name = s.name.parts.back().text;
+    if (s.if_exists && !catalog.FindFunction(name))
+      return Done("drop_function", "Nothing to drop.");
+    catalog.DropFunction(name, s.name.range);
+    Unlog("function", Lower(name));
+    Unlog("function", name);
+    return Done("drop_function", "Function " + name + " dropped.");
+  }
+  if (s.kind == ast::ObjectKind::kDatabase) {
+    const std::string name = s.name.parts.back().text;
+    if (s.if_exists && !catalog.HasDatabase(name)) return Done("drop_database", "Nothing to drop.");
+    catalog.DropDatabase(name, s.name.range);
+    Unlog("database", name);
+    return Done("drop_database", "Database " + name + " dropped.");
+  }
+  if (s.kind == ast::ObjectKind::kJob) {
+    const JobRecord* record = FindJob(s.name.parts.back().text);
+    if (!record && s.if_exists) return Done("drop_job", "Nothing to drop.");
+    if (!record) throw Error(ErrorCode::kNotFound, "there is no such job", s.name.range);
+    if (record->kind != "INSERT") {
+      throw Error(ErrorCode::kConflict, "the job feeds a materialized view", s.name.range,
+                  "use DROP MATERIALIZED VIEW");
+    }
+    const std::string name = record->name;
+    Unlog("insert", name);
+    RemoveJob(record->number);
+    return Done("drop_job", "Job " + name + " dropped.");
+  }
+  if (s.kind != ast::ObjectKind::kTable && s.kind != ast::ObjectKind::kView &&
+      s.kind != ast::ObjectKind::kMaterializedView) {
+    throw Error(ErrorCode::kUnsupportedFeature, "DROP of this kind is not supported yet",
+                s.name.range);
+  }
+  const Relation* found = catalog.Find(s.name, *run.session);
+  if (!found && s.if_exists) return Done("drop_" + what, "Nothing to drop.");
+  const Relation& relation = found ? *found : catalog.Get(s.name, *run.session);
+  using Kind = Relation::Kind;
+  const Kind expected = s.kind == ast::ObjectKind::kTable  ? Kind::kTable
+                        : s.kind == ast::ObjectKind::kView ? Kind::kView
+                                                           : Kind::kMaterializedView;
+  if (relation.kind != expected) {
+    throw Error(ErrorCode::kTableNotFound, "\"" + relation.name + "\" is not a " + what,
+                s.name.range);
+  }
+  const std::string name = relation.name;
+  if (s.cascade) {
+    throw Error(ErrorCode::kUnsupportedFeature, "DROP … CASCADE is not supported yet",
+                s.name.range);
+  }
+  CheckUnused(name, s.name.range);
+  const bool embedded = relation.embedded();
+  const bool materialized = relation.kind == Kind::kMaterializedView;
+  catalog.Drop(name, s.name.range);
+  if (materialized) RemoveJob(FindViewJob(name)->number);
+  Unlog(materialized ? "mv" : expected == Kind::kTable ? "table" : "view", name);
+  if (embedded) {
+    std::lock_guard logs_lock(logs_mutex);
+    logs.erase(name);
+    TableLog::Remove((store ? store->directory() : scratch_directory) + "/tables/" + name);
+  }
+  std::string kind = "drop_" + what;
+  std::ranges::replace(kind, ' ', '_');
+  return Done(std::move(kind), "Dropped " + name + ".");
+}
+
+StatementResult Engine::State::Do(ast::Set& s, const std::string&, Run& run) {
+  if (!s.option) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [key, value] : run.session->settings) rows.push_back({key, value});
+    return TextResult("set", {"key", "value"}, rows);
+  }
+  std::vector<Notice> notices;
+  const std::string& key = s.option->key;
+  if (!IsKnownSetting(key)) {
+    if (!IsFlinkSetting(key)) {
+      throw Error(ErrorCode::kInvalidOption, "unknown setting '" + key + "'", s.option->key_range);
+    }
+    notices.push_back(
+        {"IGNORED_SETTING", "'" + key + "' is accepted and has no effect", s.option->key_range});
+  }
+  run.session->settings[key] = s.option->value;
+  return Done("set", "Session property has been set.", std::move(notices));
+}
+
+StatementResult Engine::State::Do(ast::Reset& s, const std::string&, Run& run) {
+  if (s.key) {
+    run.session->settings.erase(s.key->key);
+  } else {
+    run.session->settings.clear();
+  }
+  return Done("reset", "Session property has been reset.");
+}
+
+StatementResult Engine::State::Do(ast::Use& s, const std::string&, Run& run) {
+  std::lock_guard lock(mutex);
+  if (s.kind == ast::UseKind::kModules) {
+    throw Error(ErrorCode::kUnsupportedFeature, "USE MODULES is not supported");
+  }
+  const std::string& name = s.name.parts.back().text;
+  if (s.kind == ast::UseKind::kCatalog) {
+    if (name != "default_catalog") {
+      throw Error(ErrorCode::kTableNotFound, "catalog \"" + name + "\" does not exist",
+                  s.name.range);
+    }
+    return Done("use", "Using catalog " + name + ".");
+  }
+  if (!catalog.HasDatabase(name)) {
+    throw Error(ErrorCode::kTableNotFound, "database \"" + name + "\" does not exist",
+                s.name.range);
+  }
+  run.session->database = name;
+  return Done("use", "Using database " + name + ".");
+}
+
+StatementResult Engine::State::Do(ast::JobControl& s, const std::string&, Run&) {
+  std::lock_guard lock(mutex);
+  if (s.action != ast::JobAction::kStop && s.action != ast::JobAction::kTerminate) {
+    throw Error(ErrorCode::kUnsupportedFeature, "PAUSE and RESUME are not supported yet");
+  }
+  if (s.savepoint || s.drain || !s.job) {
+    throw Error(ErrorCode::kUnsupportedFeature,
+                "STOP JOB takes one job, without SAVEPOINT and DRAIN, so far");
+  }
+  JobRecord* record = FindJob(s.job->text);
+  if (!record) {
+    throw Error(ErrorCode::kNotFound, "job \"" + s.job->text + "\" does not exist", s.job->range);
+  }
+  StopJob(*record);
+  StatementResult result = Done("stop_job", "Job " + record->name + " stopped.");
+  result.job = InfoOf(*record);
+  return result;
+}
+
+StatementResult Engine::State::Do(ast::Flush&, const std::string&, Run& run) {
+  Flush();
+  run.wrote = false;
+  return Done("flush", "Everything ingested before is visible.");
+}
+
+StatementResult Engine::State::Do(ast::Insert& s, const std::string& text, Run& run) {
+  std::unique_lock lock(mutex);
+  if (s.overwrite) {
+    throw Error(ErrorCode::kUnsupportedFeature, "INSERT OVERWRITE is not supported",
+                s.target.range);
+  }
+  Plan plan = PlanInsert(s, QueryMode::kContinuous, ContextOf(run));
+  const Relation& target = *std::get<WriteSink>(plan.root->op).table;
+  if (target.embedded() && plan.reads.empty()) {
+    TableLog& log = LogOf(target);
+    lock.unlock();
+    StatementResult result = Done("insert", "Rows inserted.", std::move(plan.notices));
+    result.affected_rows = static_cast<int64_t>(InsertValues(plan, log));
+    run.wrote = true;
+    return result;
+  }
+  JobRecord record;
+  record.name = JobName(target.name);
+  record.kind = "INSERT";
+  record.sql = text;
+  record.sink = target.name;
+  std::vector<Notice> notices = plan.notices;
+  auto owned = std::make_unique<Plan>(std::move(plan));
+  const Plan& kept = *owned;
+  record.insert_plan = std::move(owned);
+  JobRecord& started = StartJob(std::move(record), kept, *run.session);
+  Log("insert", started.name, text, *run.session, started.number, started.pipeline);
+  StatementResult result = Done("insert", "Job started.", std::move(notices));
+  const uint32_t number = started.number;
+  result.job = InfoOf(started);
+  lock.unlock();
+  run.wrote = true;
+  const auto sync = run.session->settings.find("table.dml-sync");
+  const bool waits = sync != run.session->settings.end() && Lower(sync->second) == "true";
+  if (run.request->wait_finished || waits) WaitFor(number);
+  return result;
+}
+
+StatementResult Engine::State::Do(ast::StatementSet& s, const std::string&, Run& run) {
+  StatementResult last;
+  for (ast::Statement& insert : s.statements) last = ExecuteStatement(insert, run);
+  last.kind = "statement_set";
+  return last;
+}
+
+}  // namespace millrace

@@ -1,0 +1,190 @@
+// Jobs, the catalog, rows for tables, and what the server says of itself.
+#include <algorithm>
+
+#include "base/json_text.h"
+#include "server/ingest.h"
+#include "server/routes.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t kMostRejects = 1000;  // That a response lists.
+
+void AppendRejects(const std::vector<RejectedRow>& rejected, JsonWriter* json) {
+  json->Key("rejected").BeginArray();
+  for (size_t i = 0; i < std::min(rejected.size(), kMostRejects); ++i) {
+    json->BeginObject()
+        .Field("line", rejected[i].line)
+        .Field("error", rejected[i].error)
+        .EndObject();
+  }
+  json->EndArray();
+}
+
+void AnswerRejected(const IngestRows& rows, Call* call) {
+  const size_t all = rows.rows.size + rows.rejected.size();
+  AnswerError(Error(ErrorCode::kInvalidValue,
+                    std::to_string(rows.rejected.size()) + " of " + std::to_string(all) +
+                        " rows cannot be read; none was inserted",
+                    {}, "with ?on_error=skip the others are inserted"),
+              {}, {}, call);
+  std::string& body = call->response->body;
+  std::string rejects;
+  JsonWriter json(&rejects);
+  json.BeginObject().Field("accepted", 0);
+  AppendRejects(rows.rejected, &json);
+  body = rejects + "," + body.substr(1);
+}
+
+const std::string* FindParameter(const Call& call, std::string_view name) {
+  for (const auto& [key, value] : call.parameters) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+// default_catalog.default_database.x is x.
+std::string ObjectName(const std::vector<std::string>& parts) {
+  const Session defaults;
+  std::string name = parts.back();
+  if (parts.size() == 1) return name;
+  const bool default_catalog = parts[0] == defaults.catalog;
+  if (!default_catalog || parts[1] != defaults.database) name = parts[1] + "." + name;
+  return default_catalog ? name : parts[0] + "." + name;
+}
+
+constexpr std::string_view kHome = R"(<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Millrace</title></head>
+<body><h1>Millrace</h1>
+<ul>
+<li>POST /v1/sql: run statements</li>
+<li>POST /v1/validate: check statements</li>
+<li>GET /v1/views/NAME/rows: read a view or table</li>
+<li>POST /v1/tables/NAME/rows: add rows to a table</li>
+<li><a href="/v1/jobs">GET /v1/jobs</a></li>
+<li><a href="/v1/catalog">GET /v1/catalog</a></li>
+<li><a href="/v1/info">GET /v1/info</a></li>
+<li><a href="/metrics">GET /metrics</a></li>
+<li><a href="/readyz">GET /readyz</a></li>
+<li><a href="/healthz">GET /healthz</a></li>
+</ul></body></html>
+)";
+
+}  // namespace
+
+void HandleTableRows(Api& api, Call* call) {
+  AllowParameters(*call, {"header", "on_error"});
+  const std::string& table = call->arguments[0];
+  const std::string* header = FindParameter(*call, "header");
+  const std::string* on_error = FindParameter(*call, "on_error");
+  if (on_error != nullptr && *on_error != "skip" && *on_error != "reject") {
+    throw Error(ErrorCode::kBadRequest, "\"on_error\" must be skip or reject");
+  }
+  const bool skip = on_error != nullptr && *on_error == "skip";
+  const Schema schema = api.engine().InsertSchema(table);
+  call->text = call->request.body;
+  const IngestRows rows =
+      DecodeRows(call->request.body, MediaType(call->request.content_type),
+                 header == nullptr || ParseFlag("header", *header), table, schema);
+  if (!rows.rejected.empty() && !skip) return AnswerRejected(rows, call);
+  std::string body;
+  JsonWriter json(&body);
+  json.BeginObject().Field("accepted", rows.rows.size);
+  AppendRejects(rows.rejected, &json);
+  json.Key("first_row");
+  rows.rows.size > 0 ? json.Unsigned(api.engine().InsertRows(table, rows.rows)) : json.Null();
+  json.Field("request_id", call->request_id).EndObject();
+  call->rows = rows.rows.size;
+  AnswerJson(std::move(body), call);
+}
+
+void HandleJobs(Api& api, Call* call) {
+  AllowParameters(*call, {});
+  std::string body;
+  JsonWriter json(&body);
+  json.BeginObject().Key("jobs").BeginArray();
+  for (const JobInfo& job : api.engine().Jobs()) AppendJsonJob(job, json.BeginValue());
+  json.EndArray().EndObject();
+  AnswerJson(std::move(body), call);
+}
+
+void HandleJob(Api& api, Call* call) {
+  AllowParameters(*call, {});
+  std::string body;
+  AppendJsonJob(api.engine().Job(call->arguments[0]), &body);
+  AnswerJson(std::move(body), call);
+}
+
+void HandleStopJob(Api& api, Call* call) {
+  AllowParameters(*call, {});
+  std::string body;
+  AppendJsonJob(api.engine().StopJob(call->arguments[0]), &body);
+  AnswerJson(std::move(body), call);
+  if (call->request.method == "POST") call->response->status = 202;
+}
+
+void HandleCatalog(Api& api, Call* call) {
+  AllowParameters(*call, {});
+  std::string body;
+  JsonWriter json(&body);
+  json.BeginObject().Key("objects").BeginArray();
+  for (const ObjectInfo& object : api.engine().Objects()) {
+    AppendJsonObject(object, json.BeginValue());
+  }
+  json.EndArray().EndObject();
+  AnswerJson(std::move(body), call);
+}
+
+void HandleCatalogObject(Api& api, Call* call) {
+  AllowParameters(*call, {});
+  std::string body;
+  AppendJsonObject(api.engine().Object(ObjectName(call->arguments)), &body);
+  AnswerJson(std::move(body), call);
+}
+
+void HandleInfo(Api& api, Call* call) {
+  AllowParameters(*call, {});
+  std::string body;
+  JsonWriter(&body)
+      .BeginObject()
+      .Field("name", "millrace")
+      .Field("version", kVersion)
+      .Field("api_version", "1")
+      .Field("started_at", IsoTime(static_cast<int64_t>(api.start_seconds() * 1e6)))
+      .Field("partitions", api.engine().options().partitions)
+      .Field("durable", !api.engine().options().data_directory.empty())
+      .EndObject();
+  AnswerJson(std::move(body), call);
+}
+
+void HandleHealth(Api& /*api*/, Call* call) { AnswerJson("{\"ok\":true}", call); }
+
+void HandleReady(Api& api, Call* call) {
+  size_t failed = 0;
+  for (const JobInfo& job : api.engine().Jobs()) failed += job.state == "FAILED";
+  std::string body;
+  JsonWriter(&body)
+      .BeginObject()
+      .Field("ready", !api.stopping())
+      .Key("checks")
+      .BeginObject()
+      .Field("catalog", true)
+      .Field("jobs_failed", failed)
+      .EndObject()
+      .EndObject();
+  AnswerJson(std::move(body), call);
+  if (api.stopping()) call->response->status = 503;
+}
+
+void HandleMetrics(Api& api, Call* call) {
+  call->response->content_type = "text/plain; version=0.0.4; charset=utf-8";
+  call->response->body = MetricsPage(api.engine(), api.metrics(), api.start_seconds(), kVersion);
+}
+
+void HandleHome(Api& /*api*/, Call* call) {
+  call->response->content_type = "text/html; charset=utf-8";
+  call->response->headers.emplace_back("Content-Security-Policy", "default-src 'none'");
+  call->response->body = kHome;
+}
+
+}  // namespace millrace

@@ -1,0 +1,170 @@
+// A hash table from encoded keys to fixed-size mutable rows: the state of aggregates and the index
+// of views.
+//
+// Row layout: Header, payload, key bytes. Rows never move while they live.
+//
+// Checkpoints are copied in slices between steps: BeginCheckpoint() turns the dirty rows into
+// pending ones, CopySlice() writes some of them, and BeforeChange() writes a pending row that is
+// about to change first, so that the copy is the table at the cut. Erased rows stay allocated until
+// the checkpoint that deletes them has been copied.
+#pragma once
+
+#include <cassert>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "state/state_writer.h"
+#include "types/row_key.h"
+
+namespace millrace {
+
+class GroupTable {
+ public:
+  struct Header {
+    uint64_t hash;
+    uint32_t key_size;
+    uint8_t vnode;
+    bool touched;   // For the owner: e.g. changed since the step began.
+    uint8_t epoch;  // Of the table when the row last changed; 0: as it was last copied.
+    uint8_t state;  // Bits below.
+  };
+  static constexpr size_t kPayload = sizeof(Header);  // Offset of the payload in a row.
+
+  // How a row's payload is stored; appends to `value`.
+  using Encode = std::function<void(const char* row, std::string* value)>;
+
+  // `tracked`: rows are checkpointed; else nothing is remembered for it.
+  GroupTable(size_t payload_size, bool tracked)
+      : payload_size_((payload_size + 7) & ~size_t{7}), tracked_(tracked), slots_(kFirstSlots) {}
+
+  static Header& header(char* row) { return *reinterpret_cast<Header*>(row); }
+  static const Header& header(const char* row) { return *reinterpret_cast<const Header*>(row); }
+  std::string_view key(const char* row) const { return {row + row_size(), header(row).key_size}; }
+  size_t payload_size() const { return payload_size_; }
+  size_t row_size() const { return kPayload + payload_size_; }  // Without the key.
+  size_t size() const { return size_; }
+  size_t bytes() const { return arena_.allocated() + slots_.size() * sizeof(uint64_t); }
+
+  void Reserve(size_t more) {
+    while ((size_ + more) * 2 > slots_.size()) Grow();
+  }
+
+  // Sets rows[i] to the row of keys[i]; calls init(row, i) for each row it creates, after its
+  // header and key are set (vnode from the key's whole hash) and its payload is zeroed.
+  template <class Init>
+  void FindOrInsert(const RowKeys& keys, std::span<char*> rows, Init init) {
+    // Probing in groups overlaps the two cache misses of a probe: the slot, then the row.
+    constexpr size_t kGroup = 128;
+    for (size_t begin = 0; begin < keys.size(); begin += kGroup) {
+      const size_t end = std::min(begin + kGroup, keys.size());
+      Reserve(end - begin);
+      for (size_t i = begin; i < end; ++i) __builtin_prefetch(&slots_[Home(keys.hash(i))]);
+      for (size_t i = begin; i < end; ++i) __builtin_prefetch(RowOf(slots_[Home(keys.hash(i))]));
+      for (size_t i = begin; i < end; ++i) {
+        bool created = false;
+        rows[i] = FindOrInsert(keys[i], keys.hash(i), &created);
+        if (created) init(rows[i], i);
+      }
+    }
+  }
+  // The row of the key, made if `created` says so afterwards. REQUIRES: room; call Reserve first.
+  char* FindOrInsert(std::string_view key, uint64_t hash, bool* created) {
+    for (size_t s = Home(hash);; s = Next(s)) {
+      if (slots_[s] == 0) {
+        *created = true;
+        return Insert(s, key, hash);
+      }
+      if ((slots_[s] ^ hash) >> kAddressBits != 0) continue;  // The tag differs.
+      char* row = RowOf(slots_[s]);
+      if (SameKey(this->key(row), key)) return row;
+    }
+  }
+  // Null when there is none.
+  char* Find(std::string_view key, uint64_t hash) const {
+    for (size_t s = Home(hash); slots_[s] != 0; s = Next(s)) {
+      if ((slots_[s] ^ hash) >> kAddressBits != 0) continue;
+      char* row = RowOf(slots_[s]);
+      if (SameKey(this->key(row), key)) return row;
+    }
+    return nullptr;
+  }
+  // Takes the row out. Its memory may be used again at once unless the table is tracked.
+  void Erase(char* row);
+
+  template <class F>
+  void ForEach(F f) const {
+    for (uint64_t slot : slots_) {
+      if (slot != 0) f(RowOf(slot));
+    }
+  }
+
+  // Before a row's payload changes (and after it was created): keeps the checkpoint consistent.
+  void BeforeChange(char* row) {
+    if (tracked_ && header(row).epoch != epoch_) MarkDirty(row);
+  }
+
+  // The table as it is now is what the checkpoint stores. REQUIRES: the last checkpoint is copied.
+  void BeginCheckpoint(OperatorId op, StateWriter* writer, Encode encode);
+  // Writes up to `max_rows` rows; true when all are written.
+  bool CopySlice(size_t max_rows);
+  // For a row that was just filled from the store.
+  static void MarkRestored(char* row) {
+    header(row).epoch = 0;
+    header(row).state = kStored;
+  }
+  size_t dirty() const { return dirty_.size(); }
+
+ private:
+  enum : uint8_t { kErased = 1, kStored = 2 };
+  static constexpr size_t kFirstSlots = 64;
+  // A slot is the top 16 bits of the hash, a tag, above a 48-bit row address. Zero is empty.
+  static constexpr int kAddressBits = 48;
+  static constexpr uint64_t kAddress = (1ull << kAddressBits) - 1;
+  static char* RowOf(uint64_t slot) { return reinterpret_cast<char*>(slot & kAddress); }
+  // The low bits place a row, the high ones tag it and choose its vnode.
+  size_t Home(uint64_t hash) const { return hash & (slots_.size() - 1); }
+  size_t Next(size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
+
+  // Keys are short: comparing words inline beats calling memcmp.
+  static bool SameKey(std::string_view a, std::string_view b) {
+    if (a.size() != b.size()) return false;
+    if (a.size() < 8) return a == b;
+    auto word = [](std::string_view s, size_t at) {
+      uint64_t w;
+      std::memcpy(&w, s.data() + at, 8);
+      return w;
+    };
+    const size_t last = a.size() - 8;
+    for (size_t at = 0; at < last; at += 8) {
+      if (word(a, at) != word(b, at)) return false;
+    }
+    return word(a, last) == word(b, last);
+  }
+
+  char* Insert(size_t slot, std::string_view key, uint64_t hash);
+  void Grow();
+  void MarkDirty(char* row);
+  void Write(char* row);
+  char* AllocateRow(size_t bytes);
+  void FreeRow(char* row);
+
+  size_t payload_size_;
+  bool tracked_;
+  size_t size_ = 0;
+  std::vector<uint64_t> slots_;
+  Arena arena_;
+  std::vector<std::vector<char*>> free_;  // By size in units of 16 bytes.
+  // Rows of the running epoch are dirty. Those of the one before are pending until they are copied;
+  // so a cut costs nothing per row.
+  uint8_t epoch_ = 1;
+  uint8_t pending_epoch_ = 0;
+  std::vector<char*> dirty_;    // Changed or erased since the last cut.
+  std::vector<char*> pending_;  // Those before it; some were copied meanwhile.
+  OperatorId op_ = 0;
+  StateWriter* writer_ = nullptr;
+  Encode encode_;
+  std::string value_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,97 @@
+// Durable state: one LevelDB in a data directory, fed by sealed segment files.
+//
+//   DIR/LOCK              locked by the process that uses the directory
+//   DIR/format            the format version of the directory, a decimal number
+//   DIR/db/               LevelDB
+//   DIR/segments/J-E.seg  the state changes of job group J for epoch E, until they are in LevelDB
+//   DIR/journal/J-E.log   steps of pipeline J after epoch E (written by the executor)
+//   DIR/tables/T/         logs of embedded tables (written by connectors/table_log)
+//
+//   LevelDB keys:
+//   's' op:fixed32be vnode:uint8 row_key   state rows
+//   'e' pipeline:fixed32be                 the sealed epoch: number:fixed64 has_segment:uint8
+//                                          metadata
+//   'a' pipeline:fixed32be                 the last epoch whose segment is in LevelDB: fixed64
+//   'm' name                               metadata: catalog entries, settings, ids
+//
+//   segment := entry* , sorted by (op, vnode, key), followed by footer
+//   entry   := flag:uint8 op:fixed32 vnode:uint8 key_size:varint32 value_size:varint32 key value
+//   footer  := entries:fixed64 crc32c:fixed32 "MRSEG1\0\0"   (crc of all before it)
+//
+// The seal of an epoch is its commit point: a synced LevelDB write after the segment file is
+// synced. Segments are applied in the background, in chunks, idempotently, and again after a
+// restart if needed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "state/state_writer.h"
+
+namespace millrace {
+
+struct StoreOptions {
+  bool sync = true;   // fsync at commits; tests turn it off.
+  bool apply = true;  // Off in crash tests: sealed segments wait for the directory's next opening.
+};
+
+// What is known of a pipeline's last sealed epoch.
+struct SealedEpoch {
+  uint64_t epoch = 0;
+  std::string metadata;  // Positions, watermarks, timers: the executor's encoding.
+};
+
+// Thread-safe.
+class Store {
+ public:
+  // Opens or creates the directory. Throws Error(kDataDirectory) with one clear line when it is in
+  // use by another process, unwritable, or of a newer format.
+  Store(std::string directory, StoreOptions options);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  const std::string& directory() const;
+  bool sync() const;
+
+  // Metadata, atomically and synced. Put of an empty optional deletes.
+  void PutMeta(std::span<const std::pair<std::string, std::optional<std::string>>> entries);
+  std::optional<std::string> GetMeta(std::string_view name) const;
+  void ScanMeta(std::string_view prefix,
+                const std::function<void(std::string_view name, std::string_view value)>& f) const;
+
+  // Sorts the changes, writes and syncs the segment, seals the epoch, and queues the segment to be
+  // applied. A later epoch of the same pipeline may follow while earlier segments are still being
+  // applied. Throws Error(kIo), also what
+  // applying an earlier segment threw. REQUIRES: the epochs of a pipeline come in order.
+  void Commit(uint32_t pipeline, const SealedEpoch& epoch, std::vector<StateWriter> writers);
+  std::optional<SealedEpoch> LastEpoch(uint32_t pipeline) const;
+
+  // Calls f(vnode, row_key, value) for every row of `op` that partition `p` of `partitions` owns,
+  // in key order within a vnode. REQUIRES: WaitApplied() since the last Commit that touched `op`.
+  void Scan(OperatorId op, size_t p, size_t partitions,
+            const std::function<void(uint32_t vnode, std::string_view key, std::string_view value)>&
+                f) const;
+  // Returns when every sealed segment is in LevelDB. Throws what applying threw.
+  void WaitApplied();
+
+  // Forgets the state rows of these operators. REQUIRES: no commit touches them any more.
+  void DropOperators(std::span<const OperatorId> ops);
+  // Forgets the pipeline's epoch. REQUIRES: it commits no more.
+  void DropPipeline(uint32_t pipeline);
+
+  // Bytes that LevelDB holds for the operator, roughly.
+  uint64_t ApproximateBytes(OperatorId op) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,452 @@
+#!/usr/bin/env python3
+"""Kills a server with -9 at random moments while files grow and rows are posted, starts it again
+each time, and compares its views with those of a server that was never killed.
+
+    tests/kill/kill_test.py MILLRACE_BINARY [--rounds 20] [--seed N] [--keep]
+
+What must hold:
+  - while it runs: totals never fall below what a reader saw before the kill, and a row that a reader
+    saw in a view that emits at window close stays as it was, also where late rows make the result
+    depend on where steps ended;
+  - at the end: every posted row that was acknowledged is there, none is there twice, none is there
+    that was never sent; late rows and counted rows add up to all rows; and every other view equals
+    the one of an uninterrupted run over the same files and rows.
+"""
+
+import argparse
+import collections
+import datetime
+import http.client
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+START_SECONDS = 60
+SETTLE_SECONDS = 180
+BASE_TIME = datetime.datetime(2024, 5, 1)
+KEYS = 23
+CHECKPOINTS = "200 ms"
+
+SQL = """
+CREATE TABLE events (
+  id BIGINT, k INT, person STRING, v BIGINT, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '3' SECOND
+) WITH ('connector' = 'filesystem', 'path' = '{events}', 'format' = 'csv',
+        'source.monitor-interval' = '20 ms');
+
+-- The same files with a watermark that makes rows late.
+CREATE TABLE tight_events (
+  id BIGINT, k INT, person STRING, v BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts
+) WITH ('connector' = 'filesystem', 'path' = '{events}', 'format' = 'csv',
+        'source.monitor-interval' = '20 ms');
+
+CREATE TABLE posted (id BIGINT, k INT, v BIGINT);
+
+CREATE MATERIALIZED VIEW totals AS
+SELECT k, COUNT(*) AS n, SUM(v) AS s, MIN(v) AS low, MAX(v) AS high FROM events GROUP BY k;
+
+CREATE MATERIALIZED VIEW persons AS
+SELECT k, COUNT(DISTINCT person) AS persons, COUNT(DISTINCT person) FILTER (WHERE v > 500) AS rich
+FROM events GROUP BY k;
+
+CREATE MATERIALIZED VIEW tumbled AS
+SELECT window_start, window_end, k, COUNT(*) AS n, SUM(v) AS s
+FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(ts), INTERVAL '5' SECOND))
+GROUP BY window_start, window_end, k;
+
+CREATE MATERIALIZED VIEW closed AS
+SELECT window_start, window_end, k, COUNT(*) AS n, MAX(v) AS high
+FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(ts), INTERVAL '5' SECOND))
+GROUP BY window_start, window_end, k
+EMIT ON WINDOW CLOSE;
+
+CREATE MATERIALIZED VIEW hopped AS
+SELECT window_start, window_end, COUNT(*) AS n, COUNT(DISTINCT person) AS persons
+FROM TABLE(HOP(TABLE events, DESCRIPTOR(ts), INTERVAL '2' SECOND, INTERVAL '6' SECOND))
+GROUP BY window_start, window_end;
+
+CREATE MATERIALIZED VIEW picked AS
+SELECT id, UPPER(person) AS person, v * 2 AS doubled FROM events WHERE v >= 990;
+
+CREATE MATERIALIZED VIEW tight AS
+SELECT window_start, window_end, COUNT(*) AS n
+FROM TABLE(TUMBLE(TABLE tight_events, DESCRIPTOR(ts), INTERVAL '1' SECOND))
+GROUP BY window_start, window_end;
+
+CREATE MATERIALIZED VIEW tight_closed AS
+SELECT window_start, window_end, k, COUNT(*) AS n, SUM(v) AS s
+FROM TABLE(TUMBLE(TABLE tight_events, DESCRIPTOR(ts), INTERVAL '1' SECOND))
+GROUP BY window_start, window_end, k
+EMIT ON WINDOW CLOSE;
+
+CREATE MATERIALIZED VIEW posted_totals AS
+SELECT k, COUNT(*) AS n, SUM(v) AS s FROM posted GROUP BY k;
+
+CREATE MATERIALIZED VIEW both_sides AS
+SELECT side, k, COUNT(*) AS n
+FROM (SELECT 'event' AS side, k FROM events UNION ALL SELECT 'posted' AS side, k FROM posted)
+GROUP BY side, k;
+"""
+
+# Views that depend on the input alone, not on where steps ended.
+COMPARED = ["totals", "persons", "tumbled", "closed", "hopped", "picked", "posted_totals",
+            "both_sides"]
+AT_CLOSE = {"closed": 3, "tight_closed": 3}  # Columns of the key.
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """One life of a server process."""
+
+    def __init__(self, binary, home, init):
+        self.port = free_port()
+        self.log_path = home / "server.log"
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [binary, "server", "--port", str(self.port), "--data-dir", str(home / "data"),
+                 "-D", f"checkpoint.interval={CHECKPOINTS}", "-f", str(init)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def request(self, method, path, body=None, content_type="application/json"):
+        """(status, decoded body). Raises OSError or HTTPException when the server goes away."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            headers = {"Content-Type": content_type} if body is not None else {}
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            text = response.read().decode("utf-8")
+            return response.status, json.loads(text) if text else None
+        finally:
+            connection.close()
+
+    def query(self, sql):
+        """The rows of a SELECT as tuples."""
+        status, body = self.request("POST", "/v1/sql", json.dumps(
+            {"sql": sql, "max_rows": 10_000_000}))
+        if status >= 500 and body["error"]["code"] in ("SHUTTING_DOWN", "NOT_READY"):
+            raise http.client.HTTPException(body["error"]["code"])
+        if status != 200:
+            raise AssertionError(f"{status} {body}")
+        return [tuple(row) for row in body["results"][-1]["rows"]]
+
+    def wait_ready(self):
+        """Whether it became ready; False when the process ended first."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                return False
+            try:
+                if self.request("GET", "/readyz")[0] == 200:
+                    return True
+            except (OSError, http.client.HTTPException):
+                pass
+            time.sleep(0.01)
+        raise AssertionError(f"not ready after {START_SECONDS} s; see {self.log_path}")
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        return self.process.wait()
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=START_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return "no end after SIGTERM"
+
+
+class EventFiles:
+    """A directory of CSV files in which whole lines are appended and files come up whole."""
+
+    def __init__(self, home, rng):
+        self.directory = home / "events"
+        self.directory.mkdir()
+        self.scratch = home / "scratch.csv"
+        self.rng = rng
+        self.rows = 0
+        self.files = 0
+        self.current = None
+
+    def line(self):
+        i = self.rows
+        self.rows += 1
+        back = self.rng.randrange(2000) if self.rng.random() < 0.2 else 0
+        at = BASE_TIME + datetime.timedelta(milliseconds=2000 + 5 * i - back)
+        k = self.rng.randrange(KEYS) if self.rng.random() < 0.7 else 0
+        return (f"{i},{k},person {self.rng.randrange(300)},{self.rng.randrange(1000)},"
+                f"{at.isoformat(sep=' ', timespec='milliseconds')}\n")
+
+    def grow(self):
+        text = "".join(self.line() for _ in range(self.rng.randrange(1, 300)))
+        if self.current is None or self.rng.random() < 0.4:
+            self.current = self.directory / f"{self.files:06}.csv"
+            self.files += 1
+            self.scratch.write_text(text, encoding="utf-8")
+            self.scratch.rename(self.current)
+        else:
+            with open(self.current, "a", encoding="utf-8") as file:
+                file.write(text)
+
+
+class Poster:
+    """Posts rows with new ids and knows which were acknowledged."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.sent = {}
+        self.acknowledged = set()
+
+    def post(self, server):
+        rows = {}
+        for _ in range(self.rng.randrange(1, 40)):
+            number = len(self.sent)
+            rows[number] = (number, self.rng.randrange(KEYS), self.rng.randrange(1000))
+            self.sent[number] = rows[number]
+        text = "".join(json.dumps(dict(zip(("id", "k", "v"), row))) + "\n" for row in rows.values())
+        status, body = server.request("POST", "/v1/tables/posted/rows", text,
+                                      "application/x-ndjson")
+        if status == 200:
+            assert body["accepted"] == len(rows), body
+            self.acknowledged |= rows.keys()
+        elif status < 500:
+            raise AssertionError(f"{status} {body}")
+
+
+class Reader:
+    """Remembers what it saw, over all lives of the server."""
+
+    def __init__(self):
+        self.totals = collections.Counter()
+        self.closed = {name: {} for name in AT_CLOSE}
+        self.reads = 0
+        self.faults = []
+
+    def read(self, server):
+        for view in ("totals", "posted_totals"):
+            total = sum(row[0] for row in server.query(f"SELECT n FROM {view}"))
+            if total < self.totals[view]:
+                self.faults.append(f"{view}: {total} rows after {self.totals[view]}")
+            self.totals[view] = total
+        for view, width in AT_CLOSE.items():
+            found = {row[:width]: row[width:] for row in server.query(f"SELECT * FROM {view}")}
+            for key, values in self.closed[view].items():
+                if found.get(key) != values:
+                    self.faults.append(f"{view}: {key} was {values} and is {found.get(key)}")
+            self.closed[view] = found
+        self.reads += 1
+
+
+class Checks:
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+    def that(self, fine, message):
+        if fine:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print("FAILED:", message)
+
+
+def keep_going(stop, period, rng, *actions):
+    """Repeats the actions until `stop` or until the server is gone; returns what went wrong."""
+    while not stop.is_set():
+        for action in actions:
+            try:
+                action()
+            except (OSError, http.client.HTTPException, json.JSONDecodeError):
+                return
+        stop.wait(rng.random() * period)
+
+
+def run_thread(faults, *arguments):
+    def body():
+        try:
+            keep_going(*arguments)
+        except AssertionError as error:
+            faults.append(str(error))
+    thread = threading.Thread(target=body)
+    thread.start()
+    return thread
+
+
+def one_life(binary, home, init, rng, files, poster, reader, faults):
+    """Starts the server, lets things happen, kills it. Returns how it was killed."""
+    server = Server(binary, home, init)
+    if rng.random() < 0.15:  # In the middle of starting.
+        time.sleep(rng.random() * 0.15)
+        files.grow()
+        server.kill()
+        return "while starting"
+    if not server.wait_ready():
+        raise AssertionError(f"ended with {server.process.returncode} at the start; "
+                             f"see {server.log_path}")
+    stop = threading.Event()
+    threads = [run_thread(faults, stop, 0.05, random.Random(rng.random()),
+                          lambda: poster.post(server)),
+               run_thread(faults, stop, 0.2, random.Random(rng.random()),
+                          lambda: reader.read(server))]
+    end = time.monotonic() + rng.random() * 1.2
+    while time.monotonic() < end:
+        files.grow()
+        time.sleep(rng.random() * 0.15)
+    how = "while running"
+    if rng.random() < 0.15:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(rng.random() * 0.05)
+        how = "while stopping"
+    server.kill()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    return how
+
+
+def settle(server, rows):
+    """Waits until all events are in the views."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        seen = sum(row[0] for row in server.query("SELECT n FROM totals"))
+        tight = server.query("SELECT COUNT(*) FROM tight$late")[0][0] + sum(
+            row[0] for row in server.query("SELECT n FROM tight"))
+        if seen == rows and tight >= rows:
+            break
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{seen} and {tight} of {rows} events after {SETTLE_SECONDS} s")
+        time.sleep(0.05)
+    server.request("POST", "/v1/sql", json.dumps({"sql": "FLUSH"}))
+
+
+def views_of(server):
+    return {name: sorted(server.query(f"SELECT * FROM {name}"), key=repr) for name in COMPARED}
+
+
+def difference(mine, theirs):
+    mine, theirs = collections.Counter(mine), collections.Counter(theirs)
+    return (f"only without kills {sorted((mine - theirs).elements(), key=repr)[:5]}, "
+            f"only with {sorted((theirs - mine).elements(), key=repr)[:5]}")
+
+
+def check_posted(checks, server, poster):
+    rows = server.query("SELECT id, k, v FROM posted")
+    found = {row[0]: row for row in rows}
+    checks.that(len(found) == len(rows), f"{len(rows) - len(found)} posted rows are there twice")
+    lost = poster.acknowledged - found.keys()
+    checks.that(not lost, f"{len(lost)} acknowledged rows are lost, e.g. {sorted(lost)[:5]}")
+    strange = [row for row in rows if poster.sent.get(row[0]) != row]
+    checks.that(not strange, f"rows nobody sent: {strange[:5]}")
+    return rows
+
+
+def check_late(checks, server, rows):
+    late = server.query("SELECT COUNT(*) FROM tight$late")[0][0]
+    counted = sum(row[0] for row in server.query("SELECT n FROM tight"))
+    checks.that(late + counted == rows, f"{late} late and {counted} counted of {rows} rows")
+    checks.that(late > 0, "no row was late: the test lost its point")
+    for name in COMPARED:
+        errors = server.query(f"SELECT COUNT(*) FROM {name}$errors")[0][0]
+        checks.that(errors == 0, f"{name}$errors has {errors} rows")
+
+
+def uninterrupted(binary, home, init, rows, posted):
+    server = Server(binary, home, init)
+    try:
+        if not server.wait_ready():
+            raise AssertionError(f"the uninterrupted server ended; see {server.log_path}")
+        text = "".join(json.dumps(dict(zip(("id", "k", "v"), row))) + "\n" for row in posted)
+        if text:
+            status, body = server.request("POST", "/v1/tables/posted/rows", text,
+                                          "application/x-ndjson")
+            assert status == 200, body
+        settle(server, rows)
+        return views_of(server)
+    finally:
+        server.kill()
+
+
+def run(options, home, checks):
+    rng = random.Random(options.seed)
+    files = EventFiles(home, rng)
+    init = home / "init.sql"
+    init.write_text(SQL.format(events=files.directory), encoding="utf-8")
+    poster, reader, faults = Poster(random.Random(rng.random())), Reader(), []
+    killed, fresh = home / "killed", home / "fresh"
+    killed.mkdir()
+    fresh.mkdir()
+
+    kills = collections.Counter()
+    for number in range(options.rounds):
+        kills[one_life(options.binary, killed, init, rng, files, poster, reader, faults)] += 1
+        checks.that(not faults and not reader.faults,
+                    f"round {number}: {(faults + reader.faults)[:3]}")
+        faults.clear()
+        reader.faults.clear()
+
+    files.grow()
+    server = Server(options.binary, killed, init)
+    try:
+        checks.that(server.wait_ready(), "the server did not start after the last kill")
+        settle(server, files.rows)
+        reader.read(server)
+        checks.that(not reader.faults, f"at the end: {reader.faults[:3]}")
+        posted = check_posted(checks, server, poster)
+        check_late(checks, server, files.rows)
+        with_kills = views_of(server)
+        code = server.terminate()
+        checks.that(code == 0, f"SIGTERM: {code}")
+    finally:
+        server.kill()
+
+    without_kills = uninterrupted(options.binary, fresh, init, files.rows, posted)
+    for name in COMPARED:
+        checks.that(bool(without_kills[name]), f"{name} is empty")
+        checks.that(without_kills[name] == with_kills[name],
+                    f"{name}: {difference(without_kills[name], with_kills[name])}")
+    print(f"{sum(kills.values())} kills ({', '.join(f'{n} {how}' for how, n in kills.items())}), "
+          f"{files.rows} events in {files.files} files, {len(poster.sent)} rows posted, "
+          f"{len(poster.acknowledged)} acknowledged, {reader.reads} reads")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("binary", type=os.path.abspath)
+    parser.add_argument("--rounds", type=int, default=int(os.environ.get("MILLRACE_KILL_ROUNDS", 20)))
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--keep", action="store_true", help="keep the directories")
+    options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
+
+    home = pathlib.Path(tempfile.mkdtemp(prefix="millrace-kill-"))
+    checks = Checks()
+    try:
+        run(options, home, checks)
+    except (AssertionError, OSError, http.client.HTTPException) as error:
+        checks.that(False, f"{type(error).__name__}: {error}")
+    if checks.failed or options.keep:
+        print(f"The directories and logs are in {home}")
+    else:
+        shutil.rmtree(home)
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
