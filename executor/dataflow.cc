@@ -296,6 +296,12 @@ uint64_t Dataflow::rejected_records() const {
   return records;
 }
 
+void Dataflow::ReleaseState() {
+  for (OpNode& node : nodes_) {
+    if (node.name != "Materialize") node.instances.clear();
+  }
+}
+
 size_t Dataflow::state_bytes() const {
   size_t bytes = 0;
   for (const OpNode& node : nodes_) {

@@ -30,6 +30,7 @@ struct DataflowOptions {
   size_t step_rows = 65536;
   bool tracked = false;      // Checkpoints are taken.
   bool bounded_run = false;  // A pull query: one OnStep at the end, errors end it.
+  size_t memory_limit = 0;   // Of the job's state, bytes; 0: only the process's.
   std::string zone = "UTC";
   std::string base_directory;
 };
@@ -101,6 +102,8 @@ class Dataflow {
   uint64_t late_rows() const { return late_rows_; }
   uint64_t error_rows() const { return error_rows_; }
   uint64_t rejected_records() const;
+  // A failed job: forgets all state but its views, which stay readable.
+  void ReleaseState();
   size_t state_bytes() const;
   size_t state_rows() const;
   const DataflowOptions& options() const { return options_; }

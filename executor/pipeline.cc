@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/memory.h"
+
 namespace millrace {
 namespace {
 
@@ -137,7 +139,40 @@ void Pipeline::End(PipelineJob& job, PipelineJob::State state) {
 void Pipeline::Fail(PipelineJob& job, const Error& error) {
   job.flow->DiscardStep();
   job.error = error;
+  // The running checkpoint's cut must not lose what it has not copied yet.
+  FinishRunningCheckpoint();
   End(job, PipelineJob::State::kFailed);
+  job.flow->ReleaseState();
+}
+
+// A query that outgrows its limit fails before the kernel ends the whole server.
+void Pipeline::CheckMemory(int64_t now) {
+  constexpr int64_t kCheckMicros = 100'000;
+  if (now < next_memory_check_) return;
+  next_memory_check_ = now + kCheckMicros;
+  PipelineJob* largest = nullptr;
+  size_t most = 0;
+  for (auto& job : jobs_) {
+    if (job->state != PipelineJob::State::kRunning) continue;
+    const size_t bytes = job->flow->state_bytes();
+    const size_t limit = job->flow->options().memory_limit;
+    if (limit > 0 && bytes > limit) {
+      Fail(*job, Error(ErrorCode::kOutOfMemory,
+                       "its state of " + std::to_string(bytes >> 20) +
+                           " MB is over the query's memory.limit"));
+      continue;
+    }
+    if (bytes >= most) {
+      most = bytes;
+      largest = job.get();
+    }
+  }
+  const size_t resident = options_.memory_limit > 0 ? ResidentBytes() : 0;
+  // Each pipeline answers for its own: one whose jobs are small leaves it to the others.
+  if (largest == nullptr || resident <= options_.memory_limit || most < resident / 4) return;
+  Fail(*largest, Error(ErrorCode::kOutOfMemory,
+                       "the process uses " + std::to_string(resident >> 20) +
+                           " MB, over its memory.limit, most of it for this query"));
 }
 
 // One job's part of a step; whether it had any.
@@ -198,6 +233,7 @@ bool Pipeline::StepOnce(size_t* embedded) {
   const int64_t began = NowMicros();
   Publish(stepped);
   stepped.back()->busy_micros += NowMicros() - began;
+  CheckMemory(now);
   return true;
 }
 

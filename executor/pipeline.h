@@ -43,6 +43,7 @@ struct PipelineOptions {
   uint32_t id = 0;
   int64_t checkpoint_interval_micros = 0;  // 0: only when asked.
   bool manual = false;                     // No thread: StepOnce() is called.
+  size_t memory_limit = 0;          // Of the process, bytes; 0: none.
   std::string journal_directory;           // "": no journal and no checkpoints.
   // Told, on the driver thread, when a job leaves kRunning.
   std::function<void(const PipelineJob&)> on_job_ended;
@@ -104,6 +105,7 @@ class Pipeline {
   void Wake();
   bool Advance(PipelineJob& job, int64_t now, const std::string* replay);
   void Fail(PipelineJob& job, const Error& error);
+  void CheckMemory(int64_t now);
   void End(PipelineJob& job, PipelineJob::State state);
   void Publish(const std::vector<PipelineJob*>& stepped);
   void WriteJournal(int64_t now, const std::vector<std::pair<uint32_t, std::string>>& cuts);
@@ -137,6 +139,7 @@ class Pipeline {
   uint64_t checkpoints_ = 0;
   int64_t last_checkpoint_ = 0;
   size_t longest_gap_ = 0;
+  int64_t next_memory_check_ = 0;
 
   std::mutex mutex_;  // Guards what follows.
   std::condition_variable wake_;

@@ -83,11 +83,13 @@ int64_t PositiveInterval(const ast::Expr& expr, const PlanContext& context, std:
 
 size_t QueryBinder::TimeColumn(const BoundInput& input, const ast::Expr& expr) const {
   ExprPtr bound;
+  SourceRange range = expr.range;
   if (auto* descriptor = std::get_if<ast::Descriptor>(&expr.node)) {
     if (descriptor->columns.size() != 1) {
       throw Error(ErrorCode::kInvalidWatermark, "a window has one time column", expr.range);
     }
-    bound = Bind(ast::Expr{ast::ColumnRef{{descriptor->columns[0]}}, expr.range}, input.scope);
+    range = descriptor->columns[0].range;
+    bound = Bind(ast::Expr{ast::ColumnRef{{descriptor->columns[0]}}, range}, input.scope);
   } else {
     bound = Bind(expr, input.scope);
   }
@@ -99,7 +101,7 @@ size_t QueryBinder::TimeColumn(const BoundInput& input, const ast::Expr& expr) c
   const bool is_column = IsColumn(*bound, &column);
   if (is_column && contains(properties.event_times)) return column;
   if (is_column && contains(properties.proctimes)) {
-    ThrowUnsupported("windows over processing time are", expr.range,
+    ThrowUnsupported("windows over processing time are", range,
                      "use an event time column: WATERMARK FOR ts AS ts");
   }
   const std::string name =
@@ -109,7 +111,7 @@ size_t QueryBinder::TimeColumn(const BoundInput& input, const ast::Expr& expr) c
               timestamp
                   ? fmt::format("{} is not an event time column", name)
                   : fmt::format("{} is {}, not an event time column", name, bound->type.ToString()),
-              expr.range,
+              range,
               timestamp && is_column
                   ? fmt::format("declare WATERMARK FOR {0} AS {0} in the table that it comes from",
                                 input.node->schema[column].name)

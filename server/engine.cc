@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/memory.h"
 #include "parser/parse.h"
 #include "parser/print.h"
 #include "server/engine_state.h"
@@ -14,6 +15,7 @@ namespace millrace {
 Engine::State::State(EngineOptions given) : options(std::move(given)) {
   if (options.partitions == 0)
     options.partitions = std::max(1u, std::thread::hardware_concurrency());
+  if (options.memory_limit == 0) options.memory_limit = DefaultMemoryLimit();
   pool = std::make_unique<WorkerPool>(options.partitions);
   if (!options.data_directory.empty()) {
     store = std::make_unique<Store>(options.data_directory, StoreOptions{.sync = options.sync});

@@ -58,6 +58,10 @@ std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Pla
   flow_options.step_rows = options.step_rows;
   flow_options.tracked = store != nullptr;
   flow_options.zone = session.zone();
+  if (auto limit = session.settings.find("memory.limit"); limit != session.settings.end()) {
+    const Options setting = {{"memory.limit", {limit->second, {}, {}}}};
+    flow_options.memory_limit = static_cast<size_t>(GetSizeBytes(setting, "memory.limit", 0));
+  }
   flow_options.base_directory = options.base_directory;
   auto job = std::make_unique<PipelineJob>();
   job->number = record.number;
@@ -67,9 +71,9 @@ std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Pla
   record.flow = job->flow.get();
   std::set<std::string> upstream;
   CollectViews(*plan.root, &upstream);
-  record.ends = job->flow->scans_end() && std::ranges::all_of(upstream, [&](const std::string& view) {
-                  return FindViewJob(view)->ends;
-                });
+  record.ends = job->flow->scans_end() &&
+                std::ranges::all_of(
+                    upstream, [&](const std::string& view) { return FindViewJob(view)->ends; });
   record.reads = plan.reads;
   record.plan_text = ExplainPlan(plan);
   return job;
@@ -79,6 +83,7 @@ Pipeline& Engine::State::OpenPipeline(uint32_t id) {
   PipelineOptions pipeline_options;
   pipeline_options.id = id;
   pipeline_options.manual = options.manual;
+  pipeline_options.memory_limit = options.memory_limit;
   pipeline_options.checkpoint_interval_micros = store ? options.checkpoint_interval_micros : 0;
   if (store) pipeline_options.journal_directory = store->directory() + "/journal";
   pipeline_options.on_job_ended = [this](const PipelineJob& job) { NoteEnded(job); };

@@ -102,6 +102,7 @@ void Engine::State::RestoreEndedStates(Pipeline& pipeline) {
     const auto code = static_cast<ErrorCode>(in.Number());
     const std::string message = in.String();
     if (job->state == PipelineJob::State::kFailed) job->error = Error(code, message);
+    if (job->state == PipelineJob::State::kFailed) job->flow->ReleaseState();
     job->ended_micros = NowMicros();
   }
 }

@@ -28,8 +28,8 @@ struct JobRecord {
   std::string sink;  // INSERT: the table written to.
   std::vector<std::string> reads;
   std::unique_ptr<Plan> insert_plan;  // INSERT; a view's plan is in its relation.
-  bool ends = false;       // By itself: everything it reads, also through views, is bounded.
-  Dataflow* flow = nullptr;           // Lives in the pipeline's job.
+  bool ends = false;         // By itself: everything it reads, also through views, is bounded.
+  Dataflow* flow = nullptr;  // Lives in the pipeline's job.
 };
 
 struct Engine::State {

@@ -24,6 +24,7 @@ StatementResult Done(std::string kind, std::string message, std::vector<Notice> 
 // Settings of other systems that scripts bring along are kept, but say so.
 bool IsKnownSetting(std::string_view key) {
   constexpr std::string_view kKnown[] = {"parallelism.default",
+                                         "memory.limit",
                                          "pipeline.name",
                                          "table.local-time-zone",
                                          "table.exec.state.ttl",
@@ -38,8 +39,8 @@ bool IsKnownSetting(std::string_view key) {
 
 bool IsFlinkSetting(std::string_view key) {
   constexpr std::string_view kPrefixes[] = {
-      "pipeline.", "parallelism.", "execution.",   "table.",      "restart-strategy",
-      "state.",    "sql-client.",  "taskmanager.", "jobmanager.", "rest."};
+      "pipeline.",   "parallelism.", "execution.",  "table.", "restart-strategy", "state.",
+      "sql-client.", "taskmanager.", "jobmanager.", "rest.",  "memory."};
   return std::ranges::any_of(kPrefixes, [&](std::string_view p) { return key.starts_with(p); });
 }
 

@@ -33,7 +33,7 @@ class Generator {
     ast::Statement statement;
     switch (Pick(8)) {
       case 0:
-        statement.node = ast::Insert{Flip(), Qualified(), {}, {}, Names(), Query(3), {}};
+        statement.node = ast::Insert{Flip(), Qualified(), {}, {}, Names(), Query(2), {}};
         break;
       case 1:
         statement.node = MaterializedView();
@@ -48,7 +48,7 @@ class Generator {
         statement.node = ast::Delete{Qualified(), {}, Maybe(3)};
         break;
       default:
-        statement.node = ast::QueryStatement{Query(4)};
+        statement.node = ast::QueryStatement{Query(3)};
     }
     return statement;
   }

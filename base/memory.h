@@ -1,0 +1,14 @@
+// Memory of this process, and how much it may use.
+#pragma once
+
+#include <cstddef>
+
+namespace millrace {
+
+// Resident bytes of the process; 0 where the system does not say.
+size_t ResidentBytes();
+
+// 80 % of the machine's memory or of the cgroup's limit, whichever is less.
+size_t DefaultMemoryLimit();
+
+}  // namespace millrace

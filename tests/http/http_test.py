@@ -1,0 +1,808 @@
+#!/usr/bin/env python3
+"""The HTTP API and the shell, against the real program on a free port of 127.0.0.1.
+
+    tests/http/http_test.py MILLRACE_BINARY [unittest's arguments]
+"""
+
+import concurrent.futures
+import csv
+import http.client
+import io
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+START_SECONDS = 60
+BINARY = "millrace"
+
+SETUP = """
+CREATE TABLE orders (id BIGINT NOT NULL, item STRING, price DECIMAL(10, 2), ts TIMESTAMP(3));
+INSERT INTO orders VALUES
+  (1, 'apple', 1.50, TIMESTAMP '2026-03-01 12:03:07.999'), (2, 'pear', 2.25, NULL),
+  (3, 'apple', 3.00, NULL), (4, NULL, 4.00, NULL);
+CREATE MATERIALIZED VIEW per_item AS
+  SELECT item, COUNT(*) AS n, SUM(price) AS total FROM orders GROUP BY item;
+CREATE TABLE posted (id BIGINT NOT NULL, name STRING);
+CREATE TABLE numbers (id BIGINT, tag STRING) WITH (
+  'connector' = 'datagen', 'rows-per-second' = '1000', 'fields.id.kind' = 'sequence',
+  'fields.id.start' = '1', 'fields.id.end' = '1000000');
+"""
+
+
+class Server:
+    """A server process over a directory."""
+
+    def __init__(self, home, *options):
+        self.log_path = pathlib.Path(home) / "server.log"
+        self.log = open(self.log_path, "ab")
+        self.process = subprocess.Popen(
+            [BINARY, "server", "--port", "0", "--data-dir", str(pathlib.Path(home) / "data"),
+             *options], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.port = self.await_port()
+
+    def await_port(self):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            found = re.findall(r"listening on http://127\.0\.0\.1:(\d+)", self.log_path.read_text())
+            if found:
+                return int(found[-1])
+            time.sleep(0.01)
+        raise AssertionError("the server does not start:\n" + self.log_path.read_text())
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        try:
+            return self.process.wait(START_SECONDS)
+        finally:
+            self.process.kill()
+            self.log.close()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+
+class Response:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.getheaders()}
+        self.body = response.read()
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8")
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def frames(self):
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+class ApiTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory()
+        cls.server = Server(cls.directory.name)
+        cls.addClassCleanup(cls.directory.cleanup)
+        cls.addClassCleanup(cls.server.process.kill)
+        response = cls.request("POST", "/v1/sql", SETUP, {"Content-Type": "application/sql"})
+        assert response.status == 200, response.text
+
+    @classmethod
+    def tearDownClass(cls):
+        code = cls.server.stop()
+        assert code == 0, f"exit code {code}: {cls.server.log_path.read_text()}"
+
+    @classmethod
+    def request(cls, method, path, body=None, headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", cls.server.port, timeout=60)
+        try:
+            connection.request(method, path, body.encode() if isinstance(body, str) else body,
+                               headers or {})
+            return Response(connection.getresponse())
+        finally:
+            connection.close()
+
+    def post(self, path, value, **headers):
+        headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        return self.request("POST", path, json.dumps(value),
+                            {"Content-Type": "application/json", **headers})
+
+    def sql(self, text, **fields):
+        return self.post("/v1/sql", {"sql": text, **fields})
+
+    def rows(self, text, **fields):
+        response = self.sql(text, **fields)
+        self.assertEqual(response.status, 200, response.text)
+        return response.json["results"][-1]["rows"]
+
+    def raw(self, data, end=b"\r\n\r\n"):
+        """What comes back for bytes that http.client would not send."""
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=20) as s:
+            s.sendall(data)
+            received = b""
+            while True:
+                part = s.recv(65536)
+                received += part
+                if not part:
+                    return received
+
+    def assert_error(self, response, status, code):
+        self.assertEqual(response.status, status, response.text)
+        self.assertEqual(response.headers["content-type"], "application/json")
+        error = response.json["error"]
+        self.assertEqual(error["code"], code, response.text)
+        self.assertEqual(error["request_id"], response.headers["x-request-id"])
+        return error
+
+    # -- what the server says of itself
+
+    def test_health_ready_info_home(self):
+        self.assertEqual(self.request("GET", "/healthz").json, {"ok": True})
+        self.assertTrue(self.request("GET", "/readyz").json["ready"])
+        info = self.request("GET", "/v1/info").json
+        self.assertEqual(info["name"], "millrace")
+        self.assertTrue(info["durable"])
+        home = self.request("GET", "/")
+        self.assertTrue(home.headers["content-type"].startswith("text/html"))
+        self.assertIn("/v1/sql", home.text)
+
+    def test_common_headers(self):
+        response = self.request("GET", "/healthz", headers={"X-Request-Id": "mine-1"})
+        self.assertEqual(response.headers["x-request-id"], "mine-1")
+        self.assertEqual(response.headers["x-api-version"], "1")
+        first, second = (self.request("GET", "/healthz").headers["x-request-id"] for _ in range(2))
+        self.assertNotEqual(first, second)
+
+    def test_metrics(self):
+        self.request("GET", "/v1/jobs")
+        self.request("GET", "/no/such")
+        response = self.request("GET", "/metrics")
+        self.assertTrue(response.headers["content-type"].startswith("text/plain; version=0.0.4"))
+        text = response.text
+        self.assertRegex(text, r'millrace_http_requests_total\{route="/v1/jobs",method="GET",'
+                               r'code="200"\} [1-9]')
+        self.assertRegex(text, r'route="other",method="other",code="404"\} [1-9]')
+        self.assertRegex(text, r'millrace_http_request_duration_seconds_bucket\{.*le="\+Inf"\}')
+        self.assertRegex(text, r'millrace_pipelines\{state="RUNNING"\} [1-9]')
+        self.assertRegex(text, r'millrace_source_records_total\{pipeline="per_item"\} 4')
+        names = re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE)
+        self.assertEqual(len(names), len(set(names)))
+        for line in text.splitlines():
+            self.assertRegex(line, r'^(# (HELP|TYPE) \S+ .+|\w+(\{.*\})? [0-9.e+-]+)$')
+
+    # -- rules for all requests
+
+    def test_unknown_routes_and_methods(self):
+        self.assert_error(self.request("GET", "/v1/nothing"), 404, "NOT_FOUND")
+        self.assert_error(self.request("GET", "/v1/views//rows"), 404, "NOT_FOUND")
+        self.assert_error(self.request("POST", "/v1/no", "x" * 1000), 404, "NOT_FOUND")
+        response = self.request("GET", "/v1/sql")
+        self.assertEqual(response.status, 405)
+        self.assertEqual(response.headers["allow"], "POST")
+        self.assertEqual(self.request("PUT", "/v1/jobs/x", "{}").status, 405)
+
+    def test_foreign_hosts_and_origins(self):
+        for host in ("evil.example", "localhost.evil.example:80", "127.0.0.1.nip.io"):
+            self.assert_error(self.request("GET", "/v1/info", headers={"Host": host}), 403,
+                              "FORBIDDEN")
+        for host in ("localhost", "localhost:1", "127.0.0.1:9", "[::1]", "[::1]:8080"):
+            response = self.request("GET", "/v1/info", headers={"Host": host})
+            self.assertEqual(response.status, 200, host)
+        own = f"127.0.0.1:{self.server.port}"
+        for origin, status in (("http://" + own, 200), ("http://evil.example", 403),
+                               ("null", 403), ("https://" + own, 403)):
+            response = self.request("GET", "/v1/info", headers={"Host": own, "Origin": origin})
+            self.assertEqual(response.status, status, origin)
+        response = self.request("GET", "/v1/info", headers={"Sec-Fetch-Site": "cross-site"})
+        self.assertEqual(response.status, 403)
+
+    def test_content_types(self):
+        for kind in ("text/plain", "application/x-www-form-urlencoded",
+                     "multipart/form-data; boundary=x"):
+            response = self.request("POST", "/v1/sql", "SELECT 1", {"Content-Type": kind})
+            self.assert_error(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+        response = self.request("POST", "/v1/sql", "SELECT 1 AS a",
+                                {"Content-Type": "Application/SQL; charset=utf-8"})
+        self.assertEqual(response.json["results"][0]["rows"], [[1]])
+        self.assert_error(self.request("POST", "/v1/sql"), 415, "UNSUPPORTED_MEDIA_TYPE")
+
+    def test_bodies_that_are_too_large(self):
+        large = b" " * ((16 << 20) + 1)
+        headers = {"Content-Type": "application/sql"}
+        self.assert_error(self.request("POST", "/v1/sql", large, headers), 413, "TOO_LARGE")
+        chunked = b"POST /v1/sql HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" \
+                  b"Content-Type: application/sql\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunk = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
+        answer = self.raw(chunked + chunk * 17 + b"0\r\n\r\n")
+        self.assertIn(b" 413 ", answer.split(b"\r\n")[0])
+        self.assertIn(b'"TOO_LARGE"', answer)
+
+    def test_bodies_that_are_no_json(self):
+        headers = {"Content-Type": "application/json"}
+        error = self.assert_error(
+            self.request("POST", "/v1/sql", '{\n "sql": "SELECT 1",,}', headers), 400, "BAD_REQUEST")
+        self.assertEqual(error["position"]["line"], 2)
+        self.assertIn("^", error["snippet"])
+        self.assert_error(self.request("POST", "/v1/sql", b'{"sql":"\xff\xfe"}', headers), 400,
+                          "BAD_REQUEST")
+        self.assert_error(self.request("POST", "/v1/sql", "[]", headers), 400, "BAD_REQUEST")
+        self.assert_error(self.request("POST", "/v1/sql", "{}", headers), 400, "BAD_REQUEST")
+        error = self.assert_error(self.post("/v1/sql", {"sql": "SELECT 1", "max_row": 1}), 400,
+                                  "BAD_REQUEST")
+        self.assertIn('"max_row"', error["message"])
+        self.assertIn("max_rows", error["hint"])
+        self.assert_error(self.sql("SELECT 1", timeout="soon"), 400, "BAD_REQUEST")
+        self.assert_error(self.sql("SELECT 1", params=[{}]), 400, "BAD_REQUEST")
+        response = self.request("POST", "/v1/sql", b"SELECT '\xff'",
+                                {"Content-Type": "application/sql"})
+        self.assertEqual(response.status, 400)
+
+    def test_requests_that_are_no_http(self):
+        for data in (b"nonsense\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+                     b"POST /v1/sql HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
+                     b"POST /v1/sql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                     b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30\r\n\r\n"
+                     b"GET /v1/jobs HTTP/1.1\r\n\r\n   "):
+            answer = self.raw(data)
+            if answer:
+                self.assertEqual(answer.count(b"HTTP/1.1 "), 1, answer)
+        answer = self.raw(b"GET /" + b"x" * 10000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.assertIn(b" 414 ", answer.split(b"\r\n")[0])
+        self.assertEqual(self.request("GET", "/healthz").status, 200)
+
+    def test_keep_alive_and_pipelining(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        for path in ["/healthz", "/no", "/v1/jobs"] * 50:
+            connection.request("GET", path)
+            connection.getresponse().read()
+        connection.close()
+        one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        last = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        self.assertEqual(self.raw(one * 9 + last).count(b'{"ok":true}'), 10)
+        head = self.request("HEAD", "/healthz")
+        self.assertEqual((head.status, head.body), (200, b""))
+
+    # -- SQL
+
+    def test_values(self):
+        response = self.sql("""SELECT CAST(1 AS BIGINT) AS i, CAST(1.5 AS DOUBLE) AS d,
+            CAST('NaN' AS DOUBLE) AS nan, CAST(1.50 AS DECIMAL(10, 2)) AS dec, TRUE AS b,
+            CAST(NULL AS STRING) AS nothing, 'ä"\n' AS s, DATE '2026-03-01' AS da,
+            TIMESTAMP '2026-03-01 12:03:07.500' AS ts, ARRAY[1, 2] AS arr,
+            MAP['a', 1] AS m, INTERVAL '1 02:03:04' DAY TO SECOND AS iv""")
+        self.assertEqual(response.status, 200, response.text)
+        result = response.json["results"][0]
+        self.assertEqual(result["row_count"], 1)
+        row = {column["name"]: value
+               for column, value in zip(result["columns"], result["rows"][0])}
+        timestamp = row.pop("ts")
+        self.assertTrue(timestamp.startswith("2026-03-01T12:03:07.5"), timestamp)
+        self.assertEqual(row, {
+            "i": 1, "d": 1.5, "nan": "NaN", "dec": "1.50", "b": True, "nothing": None,
+            "s": 'ä"\n', "da": "2026-03-01", "arr": [1, 2], "m": {"a": 1}, "iv": "P1DT2H3M4S"})
+        self.assertEqual(result["columns"][0],
+                         {"name": "i", "type": "BIGINT", "nullable": False})
+
+    def test_several_statements(self):
+        response = self.sql("SELECT 1 AS a; SHOW TABLES; SELECT COUNT(*) AS n FROM orders")
+        results = response.json["results"]
+        self.assertEqual([r["statement_index"] for r in results], [0, 1, 2])
+        self.assertEqual(results[2]["rows"], [[4]])
+        self.assertIn("elapsed_ms", response.json)
+
+    def test_view_is_read_in_one_request(self):
+        rows = self.rows("SELECT item, n, total FROM per_item ORDER BY item")
+        self.assertEqual([row for row in rows if row[0]],
+                         [["apple", 2, "4.50"], ["pear", 1, "2.25"]])
+
+    def test_error_position(self):
+        text = "SELECT 'äöü€😀';\nSELECT id\nFROM orders WHERE itme = 1"
+        response = self.sql(text)
+        error = self.assert_error(response, 400, "COLUMN_NOT_FOUND")
+        self.assertEqual(error["sqlstate"], "42703")
+        self.assertEqual(error["statement_index"], 1)
+        position = error["position"]
+        self.assertEqual(text[position["offset"]:][:position["length"]], "itme")
+        self.assertEqual((position["line"], position["column"], position["end_line"],
+                          position["end_column"]), (3, 19, 3, 23))
+        self.assertEqual(error["snippet"],
+                         "  3 | FROM orders WHERE itme = 1\n" + " " * 24 + "^^^^")
+        self.assertIn("item", error["hint"])
+        self.assertFalse(error["retryable"])
+        self.assertEqual(len(response.json["results"]), 1)
+        self.assertEqual(response.json["diagnostics"][0]["severity"], "error")
+
+    def test_syntax_error_runs_nothing(self):
+        response = self.sql("CREATE TABLE never (a INT); SELEC 1")
+        self.assert_error(response, 400, "SQL_SYNTAX")
+        self.assertEqual(self.request("GET", "/v1/catalog/never").status, 404)
+
+    def test_parameters(self):
+        self.assertEqual(self.rows("SELECT id FROM orders WHERE item = $1 AND id > $2 ORDER BY id",
+                                   params=["apple", 1]), [[3]])
+
+    def test_limits_and_styles(self):
+        result = self.sql("SELECT id FROM orders ORDER BY id", max_rows=2).json["results"][0]
+        self.assertEqual((result["rows"], result["truncated"]), ([[1], [2]], True))
+        result = self.sql("SELECT id FROM orders WHERE id = 1", row_format="object").json
+        self.assertEqual(result["results"][0]["rows"], [{"id": 1}])
+        self.assertEqual(self.rows("SELECT id FROM orders WHERE id = 1", bigint="string"), [["1"]])
+
+    def test_properties_hold_for_the_request(self):
+        zone = {"table.local-time-zone": "Asia/Tokyo"}
+        query = "SELECT CAST(TO_TIMESTAMP_LTZ(0, 3) AS STRING) AS t"
+        self.assertIn("09:00:00", self.rows(query, properties=zone)[0][0])
+        self.assertIn("00:00:00", self.rows(query)[0][0])
+        self.assertEqual(self.sql("SELECT 1", database="no_such").status, 400)
+
+    def test_endless_results_need_an_end(self):
+        error = self.assert_error(self.sql("SELECT id FROM numbers"), 406, "STREAMING_RESULT")
+        self.assertIn("LIMIT", error["hint"])
+        self.assertEqual(self.rows("SELECT id FROM numbers LIMIT 3"), [[1], [2], [3]])
+        self.assertEqual(len(self.rows("SELECT id FROM numbers", max_rows=2)), 2)
+        self.assertEqual(self.sql("SELECT id FROM numbers", timeout="300ms").status, 200)
+
+    def test_validate(self):
+        body = self.post("/v1/validate", {"sql": "CREATE TABLE fresh (a INT); SELECT a FROM fresh"})
+        self.assertTrue(body.json["ok"], body.text)
+        self.assertEqual([s["kind"] for s in body.json["statements"]], ["create_table", "select"])
+        self.assertEqual(body.json["statements"][1]["output_schema"][0]["name"], "a")
+        body = self.post("/v1/validate", {"sql": "SELECT nope FROM orders"}).json
+        self.assertFalse(body["ok"])
+        self.assertEqual(body["diagnostics"][0]["severity"], "error")
+        self.assertEqual(self.request("GET", "/v1/catalog/fresh").status, 404)
+
+    # -- frames and plain formats
+
+    def test_frames(self):
+        response = self.post("/v1/sql", {"sql": "SET 'table.local-time-zone' = 'UTC'; "
+                                                "SELECT id FROM orders ORDER BY id"},
+                             Accept="application/x-ndjson")
+        self.assertEqual(response.headers["content-type"], "application/x-ndjson")
+        self.assertEqual(response.headers["cache-control"], "no-store")
+        frames = response.frames
+        self.assertEqual(frames[0]["type"], "schema")
+        self.assertEqual(frames[0]["columns"][0]["name"], "id")
+        rows = [frame for frame in frames if frame["type"] == "row"]
+        self.assertEqual([frame["row"] for frame in rows], [[1], [2], [3], [4]])
+        self.assertTrue(all(frame["op"] == "+I" for frame in rows))
+        self.assertEqual((frames[-1]["type"], frames[-1]["reason"], frames[-1]["rows"]),
+                         ("end", "finished", 4))
+        for kind in ("schema", "end"):
+            self.assertEqual(sum(frame["type"] == kind for frame in frames), 1)
+
+    def test_frames_of_statements_without_rows(self):
+        frames = self.post("/v1/sql", {"sql": "SET 'table.local-time-zone' = 'UTC'"},
+                           Accept="application/x-ndjson").frames
+        self.assertEqual([frame["type"] for frame in frames], ["schema", "notice", "end"])
+        frames = self.post("/v1/sql", {"sql": "SHOW TABLES"}, Accept="application/x-ndjson").frames
+        self.assertIn(["orders"], [frame.get("row") for frame in frames])
+        frames = self.post("/v1/sql", {"sql": "SELECT id FROM orders WHERE id > 100"},
+                           Accept="application/x-ndjson").frames
+        self.assertEqual([frame["type"] for frame in frames], ["schema", "end"])
+
+    def test_errors_before_the_first_frame(self):
+        response = self.post("/v1/sql", {"sql": "SELECT 1;\nSELECT x FROM orders"},
+                             Accept="application/x-ndjson")
+        error = self.assert_error(response, 400, "COLUMN_NOT_FOUND")
+        self.assertEqual((error["statement_index"], error["position"]["line"]), (1, 2))
+        self.assertEqual(len(response.json["results"]), 1)
+
+    def test_server_sent_events(self):
+        text = self.post("/v1/sql", {"sql": "SELECT 7 AS a"}, Accept="text/event-stream").text
+        events = [event.split("\n") for event in text.strip().split("\n\n")]
+        self.assertEqual([event[0] for event in events], ["event: schema", "event: row",
+                                                          "event: end"])
+        self.assertEqual(json.loads(events[1][1].removeprefix("data: "))["row"], [7])
+
+    def test_endless_frames_end_with_the_connection(self):
+        for _ in range(3):
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+            connection.request("POST", "/v1/sql", json.dumps({"sql": "SELECT id FROM numbers"}),
+                               {"Content-Type": "application/json",
+                                "Accept": "application/x-ndjson"})
+            response = connection.getresponse()
+            self.assertEqual(json.loads(response.readline())["type"], "schema")
+            self.assertEqual(json.loads(response.readline())["row"], [1])
+            connection.close()
+        frames = self.post("/v1/sql", {"sql": "SELECT id FROM numbers", "timeout": "300ms"},
+                           Accept="application/x-ndjson").frames
+        self.assertEqual(frames[-1]["reason"], "timeout")
+        frames = self.post("/v1/sql", {"sql": "SELECT id FROM numbers", "max_rows": 5},
+                           Accept="application/x-ndjson").frames
+        self.assertEqual((frames[-1]["reason"], frames[-1]["rows"]), ("limit", 5))
+
+    def test_http_1_0_stream(self):
+        body = b'{"sql":"SELECT 7 AS a"}'
+        answer = self.raw(b"POST /v1/sql HTTP/1.0\r\nContent-Type: application/json\r\n"
+                          b"Accept: application/x-ndjson\r\nContent-Length: %d\r\n\r\n" % len(body)
+                          + body)
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        self.assertNotIn(b"chunked", head)
+        self.assertEqual(len(rest.splitlines()), 3)
+
+    def test_plain_formats(self):
+        query = {"sql": "SELECT id, item FROM orders ORDER BY id"}
+        text = self.post("/v1/sql", query, Accept="text/csv").text
+        self.assertEqual(list(csv.reader(io.StringIO(text))),
+                         [["id", "item"], ["1", "apple"], ["2", "pear"], ["3", "apple"], ["4", ""]])
+        self.assertEqual(self.post("/v1/sql", query, Accept="text/tab-separated-values").text,
+                         "id\titem\n1\tapple\n2\tpear\n3\tapple\n4\t\n")
+        box = self.post("/v1/sql", query, Accept="text/plain").text
+        self.assertIn("│  1 │ apple │", box)
+        self.assertIn("(4 rows)", box)
+
+    # -- views
+
+    def test_point_read(self):
+        body = self.request("GET", "/v1/views/per_item/rows?item=apple").json
+        self.assertEqual(body["rows"], [["apple", 2, "4.50"]])
+        self.assertEqual([column["name"] for column in body["columns"]], ["item", "n", "total"])
+        body = self.request("GET", "/v1/views/per_item/rows?item=plum").json
+        self.assertEqual((body["rows"], body["row_count"]), ([], 0))
+        body = self.request("GET", "/v1/views/per_item/rows?item=pear&columns=total,n").json
+        self.assertEqual(body["rows"], [["2.25", 1]])
+
+    def test_view_pages(self):
+        seen, token = [], None
+        while True:
+            path = "/v1/views/orders/rows?columns=id&limit=3" + (
+                f"&page_token={token}" if token else "")
+            body = self.request("GET", path).json
+            seen += [row[0] for row in body["rows"]]
+            token = body["next_page_token"]
+            if token is None:
+                break
+        self.assertEqual(sorted(seen), [1, 2, 3, 4])
+        body = self.request("GET", "/v1/views/orders/rows?columns=id&order_by=id%20desc&limit=2")
+        self.assertEqual(body.json["rows"], [[4], [3]])
+        self.assert_error(self.request("GET", "/v1/views/orders/rows?page_token=1-2"), 400,
+                          "BAD_REQUEST")
+
+    def test_view_filters(self):
+        def ids(query):
+            response = self.request("GET", "/v1/views/orders/rows?columns=id&" + query)
+            self.assertEqual(response.status, 200, response.text)
+            return sorted(row[0] for row in response.json["rows"])
+        self.assertEqual(ids("item=apple"), [1, 3])
+        self.assertEqual(ids("item=apple&id=3"), [3])
+        self.assertEqual(ids("price=2.25"), [2])
+        self.assertEqual(ids("filter=price%20%3E%202%20--%20dear"), [2, 3, 4])
+        self.assertEqual(ids("item=o%27clock"), [])
+        error = self.assert_error(self.request("GET", "/v1/views/orders/rows?filter=itme%3D1"), 400,
+                                  "COLUMN_NOT_FOUND")
+        self.assertEqual(error["position"]["offset"], 0)
+        for injection in ("1=1);DROP%20TABLE%20orders;--", "1=1)%20UNION%20SELECT%201;--"):
+            self.assertEqual(self.request("GET", "/v1/views/orders/rows?filter=" + injection).status,
+                             400)
+        self.assertEqual(self.rows("SELECT COUNT(*) AS n FROM orders"), [[4]])
+
+    def test_view_errors(self):
+        self.assert_error(self.request("GET", "/v1/views/none/rows?a=1"), 404, "NOT_FOUND")
+        error = self.assert_error(self.request("GET", "/v1/views/per_item/rows?itm=1"), 400,
+                                  "COLUMN_NOT_FOUND")
+        self.assertIn("item", error["hint"])
+        self.assert_error(self.request("GET", "/v1/views/orders/rows?id=abc"), 400, "BAD_REQUEST")
+        self.assert_error(self.request("GET", "/v1/views/orders/rows?limit=x"), 400, "BAD_REQUEST")
+        self.assert_error(self.request("GET", "/v1/views/orders/rows?id=%zz"), 400, "BAD_REQUEST")
+
+    def test_point_read_sees_a_replaced_view(self):
+        make = "CREATE MATERIALIZED VIEW changing AS SELECT {0}, COUNT(*) AS n FROM orders GROUP BY {0}"
+        self.rows_ok(make.format("item"))
+        self.await_rows("/v1/views/changing/rows?item=apple", [["apple", 2]])
+        self.rows_ok("DROP MATERIALIZED VIEW changing; " + make.format("id"))
+        self.await_rows("/v1/views/changing/rows?id=2", [[2, 1]])
+        self.rows_ok("DROP MATERIALIZED VIEW changing")
+        self.assertEqual(self.request("GET", "/v1/views/changing/rows?id=2").status, 404)
+
+    def rows_ok(self, text):
+        response = self.sql(text)
+        self.assertEqual(response.status, 200, response.text)
+
+    def await_rows(self, path, expected):
+        deadline = time.monotonic() + 20
+        while True:
+            response = self.request("GET", path)
+            if response.status == 200 and response.json["rows"] == expected:
+                return
+            self.assertLess(time.monotonic(), deadline, response.text)
+            time.sleep(0.02)
+
+    # -- ingest
+
+    def ingest(self, body, kind, query=""):
+        return self.request("POST", "/v1/tables/posted/rows" + query, body, {"Content-Type": kind})
+
+    def test_ingest_formats(self):
+        first = self.ingest('{"id":1,"name":"a"}\n\n{"id":2}\n', "application/x-ndjson").json
+        self.assertEqual((first["accepted"], first["rejected"]), (2, []))
+        more = [
+            self.ingest('[{"id":3,"name":"]},"}, {"id":4}]', "application/json").json,
+            self.ingest('name,id\n"x,\ny",5\nz,6\n', "text/csv").json,
+            self.ingest("7,seven\n", "text/csv", "?header=false").json,
+            self.ingest("[]", "application/json").json,
+        ]
+        self.assertEqual([body["accepted"] for body in more], [2, 2, 1, 0])
+        self.assertEqual([body["first_row"] for body in more],
+                         [first["first_row"] + 2, first["first_row"] + 4, first["first_row"] + 6,
+                          None])
+        self.assertEqual(self.rows("SELECT id, name FROM posted WHERE id < 100 ORDER BY id"),
+                         [[1, "a"], [2, None], [3, "]},"], [4, None], [5, "x,\ny"], [6, "z"],
+                          [7, "seven"]])
+
+    def test_ingest_rejects_all_or_the_bad_ones(self):
+        body = '{"id":101}\nbroken\n{"id":"x"}\n{"name":"no id"}\n{"id":102}\n'
+        response = self.ingest(body, "application/x-ndjson")
+        self.assert_error(response, 400, "INVALID_VALUE")
+        self.assertEqual(response.json["accepted"], 0)
+        self.assertEqual([reject["line"] for reject in response.json["rejected"]], [2, 3, 4])
+        self.assertEqual(self.rows("SELECT id FROM posted WHERE id IN (101, 102)"), [])
+        answer = self.ingest(body, "application/x-ndjson", "?on_error=skip").json
+        self.assertEqual((answer["accepted"], len(answer["rejected"])), (2, 3))
+        self.assertEqual(self.rows("SELECT id FROM posted WHERE id IN (101, 102) ORDER BY id"),
+                         [[101], [102]])
+        lines = self.ingest('id,name\n1,"two\nlines"\nx,y\n', "text/csv").json["rejected"]
+        self.assertEqual([reject["line"] for reject in lines], [4])
+
+    def test_ingest_errors(self):
+        self.assert_error(self.ingest("[{}", "application/json"), 400, "BAD_REQUEST")
+        self.assert_error(self.ingest("{}", "application/json"), 400, "BAD_REQUEST")
+        self.assert_error(self.ingest("<a/>", "text/xml"), 415, "UNSUPPORTED_MEDIA_TYPE")
+        self.assert_error(self.ingest("idd,name\n1,2\n", "text/csv"), 400, "COLUMN_NOT_FOUND")
+        self.assert_error(self.ingest("", "text/csv", "?heder=false"), 400, "BAD_REQUEST")
+        headers = {"Content-Type": "application/x-ndjson"}
+        response = self.request("POST", "/v1/tables/none/rows", "{}", headers)
+        self.assert_error(response, 404, "NOT_FOUND")
+        response = self.request("POST", "/v1/tables/numbers/rows", "{}", headers)
+        self.assert_error(response, 400, "BAD_REQUEST")
+
+    # -- jobs and the catalog
+
+    def test_jobs(self):
+        self.rows_ok("CREATE MATERIALIZED VIEW short_lived AS SELECT id FROM orders WHERE id > 2")
+        job = self.request("GET", "/v1/jobs/short_lived").json
+        self.assertEqual((job["name"], job["kind"]), ("short_lived", "MATERIALIZED VIEW"))
+        self.assertEqual(self.request("GET", "/v1/jobs/" + job["id"]).json["id"], job["id"])
+        self.assertIn("short_lived", [j["name"] for j in self.request("GET", "/v1/jobs").json["jobs"]])
+        stopped = self.request("POST", f"/v1/jobs/{job['id']}/stop")
+        self.assertEqual(stopped.status, 202)
+        self.assertEqual(self.request("DELETE", "/v1/jobs/short_lived").status, 200)
+        self.assert_error(self.request("GET", "/v1/jobs/none"), 404, "NOT_FOUND")
+        self.assert_error(self.request("DELETE", "/v1/jobs/none"), 404, "NOT_FOUND")
+
+    def test_catalog(self):
+        names = [o["name"] for o in self.request("GET", "/v1/catalog").json["objects"]]
+        self.assertIn("orders", names)
+        orders = self.request("GET", "/v1/catalog/orders").json
+        self.assertEqual(orders["kind"], "TABLE")
+        self.assertEqual(orders["columns"][0]["name"], "id")
+        self.assertTrue(orders["takes_rows"])
+        full = self.request("GET", "/v1/catalog/default_catalog/default_database/orders").json
+        self.assertEqual(full["name"], "orders")
+        self.assertEqual(self.request("GET", "/v1/catalog/per_item").json["reads"], ["orders"])
+        self.assert_error(self.request("GET", "/v1/catalog/none"), 404, "NOT_FOUND")
+
+    # -- many at once
+
+    def test_many_connections(self):
+        idle = [socket.create_connection(("127.0.0.1", self.server.port)) for _ in range(200)]
+        begin = time.monotonic()
+        self.assertEqual(self.request("GET", "/healthz").status, 200)
+        self.assertLess(time.monotonic() - begin, 5)
+        with concurrent.futures.ThreadPoolExecutor(16) as threads:
+            answers = list(threads.map(
+                lambda _: self.request("GET", "/v1/views/per_item/rows?item=apple").json["rows"],
+                range(400)))
+        self.assertEqual(answers, [[["apple", 2, "4.50"]]] * 400)
+        for connection in idle:
+            connection.close()
+
+    # -- the shell
+
+    def shell(self, *arguments, stdin=""):
+        return subprocess.run([BINARY, "sql", "-s", self.server.url, *arguments], input=stdin,
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    def test_shell_prints_tables(self):
+        done = self.shell("-e", "SELECT id, item FROM orders WHERE id < 3 ORDER BY id")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, "┌────┬───────┐\n│ id │ item  │\n├────┼───────┤\n"
+                                      "│  1 │ apple │\n│  2 │ pear  │\n└────┴───────┘\n(2 rows)\n")
+
+    def test_shell_formats(self):
+        query = "SELECT id, item FROM orders WHERE id > 3"
+        self.assertEqual(self.shell("-e", query, "-o", "csv").stdout, "id,item\n4,\n")
+        self.assertEqual(self.shell("-e", query, "-o", "csv", "--no-header", "--null", "-").stdout,
+                         "4,-\n")
+        self.assertEqual(json.loads(self.shell("-e", query, "-o", "json").stdout),
+                         [{"id": 4, "item": None}])
+        self.assertEqual(self.shell("-e", query, "-o", "changelog").stdout, "+I[4, NULL]\n")
+        self.assertIn("| id  | item |", self.shell("-e", query, "-o", "markdown").stdout)
+
+    def test_shell_reads_standard_input(self):
+        done = self.shell("-o", "ndjson", stdin="-- a comment;\nSET 'table.local-time-zone' = "
+                          "'Asia/Tokyo';\nSELECT ';' AS s,\n CAST(TO_TIMESTAMP_LTZ(0, 3) AS STRING)"
+                          " AS t;\n/* ; */ SELECT 2 AS b")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        first, second = (json.loads(line) for line in done.stdout.splitlines())
+        self.assertEqual(first["s"], ";")
+        self.assertIn("09:00", first["t"])
+        self.assertEqual(second, {"b": 2})
+
+    def test_shell_errors(self):
+        done = self.shell("-e", "SELECT itme\nFROM orders; SELECT 1")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertTrue(done.stderr.startswith("ERROR 42703: "), done.stderr)
+        self.assertIn("  1 | SELECT itme\n             ^^^^\nHINT: ", done.stderr)
+        self.assertEqual(self.shell("--nonsense").returncode, 2)
+        self.assertEqual(self.shell("-o", "xml").returncode, 2)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        done = subprocess.run([BINARY, "sql", "-s", f"127.0.0.1:{port}", "-e", "SELECT 1"],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("cannot connect", done.stderr)
+
+    def test_shell_streams(self):
+        process = subprocess.Popen([BINARY, "sql", "-s", self.server.url, "-o", "ndjson", "-e",
+                                    "SELECT id FROM numbers"], stdout=subprocess.PIPE, text=True)
+        try:
+            self.assertEqual([json.loads(process.stdout.readline())["id"] for _ in range(50)],
+                             list(range(1, 51)))
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+class LifeTest(unittest.TestCase):
+    """Starting and stopping."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.home = pathlib.Path(self.directory.name)
+
+    def run_millrace(self, *arguments, **options):
+        return subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=60,
+                              check=False, cwd=self.home, **options)
+
+    def query(self, server, sql):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        try:
+            connection.request("POST", "/v1/sql", sql, {"Content-Type": "application/sql"})
+            return Response(connection.getresponse()).json
+        finally:
+            connection.close()
+
+    def test_restart_with_init_file(self):
+        init = self.home / "init.sql"
+        init.write_text("CREATE TABLE t (a INT);\n"
+                        "CREATE MATERIALIZED VIEW v AS SELECT a, COUNT(*) AS n FROM t GROUP BY a;")
+        server = Server(self.home, "-f", str(init))
+        self.query(server, "INSERT INTO t VALUES (1), (1), (2)")
+        self.assertEqual(server.stop(), 0)
+        server = Server(self.home, "-f", str(init), "-D", "checkpoint.interval=200 ms")
+        rows = self.query(server, "FLUSH; SELECT a, n FROM v ORDER BY a")["results"][-1]["rows"]
+        self.assertEqual(rows, [[1, 2], [2, 1]])
+        self.assertEqual(server.stop(signal.SIGINT), 0)
+
+    def test_stops_with_idle_and_streaming_clients(self):
+        init = self.home / "init.sql"
+        init.write_text(SETUP)
+        server = Server(self.home, "-f", str(init))
+        idle = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        idle.request("GET", "/healthz")
+        idle.getresponse().read()
+        stream = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        stream.request("POST", "/v1/sql", json.dumps({"sql": "SELECT id FROM numbers"}),
+                       {"Content-Type": "application/json", "Accept": "application/x-ndjson"})
+        response = stream.getresponse()
+        response.readline()
+        last = []
+        reader = threading.Thread(target=lambda: last.append(response.read().splitlines()[-1]))
+        reader.start()
+        begin = time.monotonic()
+        self.assertEqual(server.stop(), 0)
+        self.assertLess(time.monotonic() - begin, 10)
+        reader.join()
+        self.assertEqual(json.loads(last[0])["reason"], "shutdown")
+        stream.close()
+        idle.close()
+
+    def test_bad_starts(self):
+        done = self.run_millrace("server", "--bind", "0.0.0.0", "--port", "0")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("loopback", done.stderr)
+        self.assertEqual(self.run_millrace("server", "-D", "api.prot=1").returncode, 2)
+        self.assertEqual(self.run_millrace("server", "--checkpoint-interval", "x").returncode, 2)
+        self.assertEqual(self.run_millrace("server", "--log-level", "x").returncode, 2)
+        (self.home / "file").write_text("x")
+        done = self.run_millrace("server", "--port", "0", "--data-dir", "file")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        (self.home / "bad.sql").write_text("CREATE TABLE t (a INT);\nSELEC 1;")
+        done = self.run_millrace("server", "--port", "0", "-f", "bad.sql")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("ERROR 42601", done.stderr)
+        self.assertIn("  2 | SELEC 1;", done.stderr)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = str(taken.getsockname()[1])
+            done = self.run_millrace("server", "--port", port, "--data-dir", "other")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(port, done.stderr)
+
+    def test_settings_from_the_environment(self):
+        done = self.run_millrace("server", env={**os.environ, "MILLRACE__API__BIND_ADDRESS":
+                                                "192.0.2.1"})
+        self.assertEqual(done.returncode, 2)
+
+    def test_run(self):
+        (self.home / "in.csv").write_text("1,a\n2,b\n2,c\n")
+        (self.home / "a.sql").write_text("""
+            CREATE TABLE t (id INT, name STRING)
+              WITH ('connector' = 'filesystem', 'path' = 'in.csv', 'format' = 'csv');
+            CREATE MATERIALIZED VIEW v AS SELECT id, COUNT(*) AS n FROM t GROUP BY id;
+            SELECT id, n FROM v ORDER BY id;""")
+        done = self.run_millrace("run", "a.sql", "-o", "csv", "--stats")
+        self.assertEqual((done.returncode, done.stdout), (0, "id,n\n1,1\n2,2\n"), done.stderr)
+        stats = json.loads(done.stderr.splitlines()[-1])
+        self.assertEqual((stats["job"], stats["rows_in"], stats["state"]), ("v", 3, "FINISHED"))
+        self.assertGreater(stats["peak_rss_bytes"], 0)
+
+    def test_run_from_standard_input(self):
+        done = self.run_millrace("run", "-", "-o", "ndjson", input="SELECT 1 AS a; SELECT 2 AS b")
+        self.assertEqual(done.stdout, '{"a":1}\n{"b":2}\n', done.stderr)
+
+    def test_run_errors(self):
+        (self.home / "a.sql").write_text("SELECT 1 AS a;\nSELECT b FROM nothing;")
+        done = self.run_millrace("run", "a.sql", "-o", "csv")
+        self.assertEqual((done.returncode, done.stdout), (1, "a\n1\n"))
+        self.assertIn("  2 | SELECT b FROM nothing;\n                    ^^^^^^^", done.stderr)
+        self.assertEqual(self.run_millrace("run", "none.sql").returncode, 2)
+        self.assertEqual(self.run_millrace("run").returncode, 2)
+        self.assertEqual(self.run_millrace("no-such-command").returncode, 2)
+
+    def test_validate(self):
+        (self.home / "good.sql").write_text("CREATE TABLE t (a INT); SELECT a FROM t;")
+        done = self.run_millrace("validate", "good.sql")
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+        (self.home / "bad.sql").write_text("CREATE TABLE t (a INT);\n  SELECT ab FROM t;")
+        done = self.run_millrace("validate", "bad.sql")
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stderr.startswith("bad.sql:2:10: error: "), done.stderr)
+
+    def test_version(self):
+        done = self.run_millrace("version")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"^millrace \d+\.\d+\.\d+\n$")
+
+
+def main():
+    global BINARY
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    BINARY = os.path.abspath(sys.argv.pop(1))
+    return 0 if unittest.main(exit=False).result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
