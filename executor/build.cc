@@ -242,12 +242,24 @@ size_t DataflowBuilder::AddOp(const Node& node, const AssignWindows& op) {
   const size_t at = AddNode("Window", {input});
   Connect(input, at, 0, {});
   Instantiate(at, [&](PartitionContext* context, size_t) {
-    return std::make_unique<AssignWindowsOperator>(op, node.inputs[0]->schema, context);
+    const auto late = late_after_.find(&node);
+    const auto late_after = late == late_after_.end() ? std::nullopt : std::optional(late->second);
+    return std::make_unique<AssignWindowsOperator>(op, late_after, node.inputs[0]->schema, context);
   });
   return at;
 }
 
 size_t DataflowBuilder::AddOp(const Node& node, const Aggregate& op) {
+  if (op.decides_late && op.window_end) {
+    const Node* window = node.inputs[0].get();
+    while (std::holds_alternative<Project>(window->op) ||
+           std::holds_alternative<Filter>(window->op)) {
+      window = window->inputs[0].get();
+    }
+    if (std::holds_alternative<AssignWindows>(window->op)) {
+      late_after_[window] = op.grace + op.allowed_lateness;
+    }
+  }
   const size_t input = Add(*node.inputs[0]);
   const size_t at = AddNode("Aggregate", {input});
   Connect(input, at, 0, ExchangeKeys(op));

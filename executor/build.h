@@ -1,6 +1,8 @@
 // Plan -> operators.
 #pragma once
 
+#include <map>
+
 #include "executor/dataflow.h"
 
 namespace millrace {
@@ -38,6 +40,8 @@ class DataflowBuilder {
   std::unique_ptr<TableScan> OpenScan(const ScanTable& op);
 
   Dataflow& flow_;
+  // Of window nodes whose windows one aggregate alone closes: how long after its end it takes rows.
+  std::map<const Node*, int64_t> late_after_;
 };
 
 // The run-time form of a materialized view over this input.

@@ -196,7 +196,10 @@ void Dataflow::Step(WorkerPool* pool, int64_t now_micros) {
   }
   first_step_ = false;
   replaying_ = false;
-  if (view_) view_->set_watermark(nodes_.back().time.watermark);
+  if (view_) {
+    view_->set_watermark(nodes_.back().time.watermark);
+    view_->BufferExpired(nodes_.back().time.watermark);
+  }
   if (!options_.bounded_run) CollectRejects();
 }
 

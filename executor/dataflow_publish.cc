@@ -83,11 +83,11 @@ void Dataflow::PublishViews(WorkerPool* pool, uint64_t step) {
   if (view_) {
     const int64_t watermark = nodes_.back().time.watermark;
     view_->set_published(step, watermark);
-    if (view_->changed() || view_->spec().retention > 0) {
-      pool->ForEach(options_.partitions, [&](size_t p) { view_->Publish(p, watermark); });
+    if (view_->changed()) {
+      pool->ForEach(options_.partitions, [&](size_t p) { view_->Publish(p); });
     }
   }
-  for (View* view : SystemViews()) view->Publish(0, kMinWatermark);
+  for (View* view : SystemViews()) view->Publish(0);
 }
 
 std::vector<View*> Dataflow::SystemViews() const {

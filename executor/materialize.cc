@@ -26,12 +26,18 @@ bool View::changed() const {
   return std::ranges::any_of(pending_, [](const auto& batches) { return !batches.empty(); });
 }
 
-void View::Publish(size_t p, int64_t watermark) {
+void View::BufferExpired(int64_t watermark) {
+  if (spec_.retention == 0 || watermark == kMinWatermark || watermark == kMaxWatermark) return;
+  for (size_t p = 0; p < parts_.size(); ++p) {
+    if (std::optional<Batch> expired = parts_[p]->TakeExpired(watermark)) {
+      Buffer(p, std::move(*expired));
+    }
+  }
+}
+
+void View::Publish(size_t p) {
   for (const Batch& batch : pending_[p]) parts_[p]->Apply(batch);
   pending_[p].clear();
-  if (spec_.retention > 0 && watermark != kMinWatermark && watermark != kMaxWatermark) {
-    parts_[p]->Expire(watermark);
-  }
 }
 
 std::vector<ViewSnapshot> View::Snapshot() const {

@@ -27,6 +27,8 @@ class View {
   // Driver or worker p, before Publish: the step's changes as a full delta (with the rows that
   // updates replace), for the views built on this one.
   std::vector<Batch> Delta(size_t p) const;
+  // Driver: adds the rows that retention takes out at this watermark to the step's changes.
+  void BufferExpired(int64_t watermark);
   bool changed() const;
   void Discard() {
     for (auto& batches : pending_) batches.clear();
@@ -35,7 +37,7 @@ class View {
   int64_t watermark() const { return watermark_; }
   void set_watermark(int64_t watermark) { watermark_ = watermark; }
   // Worker p, holding the lock.
-  void Publish(size_t p, int64_t watermark);
+  void Publish(size_t p);
 
   void set_published(uint64_t step, int64_t watermark) {
     published_step_ = step;

@@ -83,28 +83,32 @@ Batch AssignWindowsOperator::Tumble(Batch batch) const {
   return batch;
 }
 
-Batch AssignWindowsOperator::Expand(const Batch& batch) const {
+Batch AssignWindowsOperator::Expand(const Batch& batch, const StepTime& time) const {
   const Column& times = batch.columns[spec_.time_column];
-  const bool cumulate = spec_.kind == AssignWindows::Kind::kCumulate;
   std::vector<uint32_t> rows;
   std::vector<int64_t> starts, ends;
+  // The row's last window is always passed on: the aggregate finds it late if it is closed as well.
+  const bool skips = late_after_ && time.before != kMinWatermark;
+  const int64_t closed = skips ? time.before - *late_after_ + kMicrosPerMilli : kMinWatermark;
+  auto add = [&](uint32_t row, int64_t start, int64_t end, bool last) {
+    if (!last && end <= closed) return;
+    rows.push_back(row);
+    starts.push_back(start);
+    ends.push_back(end);
+  };
   for (uint32_t i = 0; i < batch.size; ++i) {
     const int64_t t = times.at<int64_t>(i);
-    if (cumulate) {
+    if (spec_.kind == AssignWindows::Kind::kCumulate) {
       const int64_t start = FloorTo(t, spec_.size, spec_.offset);
-      for (int64_t end = start + FloorTo(t - start, spec_.slide, 0) + spec_.slide;
-           end <= start + spec_.size; end += spec_.slide) {
-        rows.push_back(i);
-        starts.push_back(start);
-        ends.push_back(end);
+      int64_t end = start + FloorTo(t - start, spec_.slide, 0) + spec_.slide;
+      for (; end <= start + spec_.size; end += spec_.slide) {
+        add(i, start, end, end == start + spec_.size);
       }
       continue;
     }
-    for (int64_t start = FloorTo(t, spec_.slide, spec_.offset); start > t - spec_.size;
-         start -= spec_.slide) {
-      rows.push_back(i);
-      starts.push_back(start);
-      ends.push_back(start + spec_.size);
+    const int64_t latest = FloorTo(t, spec_.slide, spec_.offset);
+    for (int64_t start = latest; start > t - spec_.size; start -= spec_.slide) {
+      add(i, start, start + spec_.size, start == latest);
     }
   }
   Batch out = batch.Take(rows);
@@ -114,10 +118,10 @@ Batch AssignWindowsOperator::Expand(const Batch& batch) const {
   return out;
 }
 
-void AssignWindowsOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& emit) {
+void AssignWindowsOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit& emit) {
   DropNullTimes(&batch);
   if (batch.size == 0) return;
-  Batch out = spec_.kind == AssignWindows::Kind::kTumble ? Tumble(std::move(batch)) : Expand(batch);
+  Batch out = spec_.kind == AssignWindows::Kind::kTumble ? Tumble(std::move(batch)) : Expand(batch, time);
   if (out.size > 0) emit(std::move(out));
 }
 

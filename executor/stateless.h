@@ -37,16 +37,21 @@ class ProjectOperator final : public Operator {
 // window it is in. Rows without a time are error rows.
 class AssignWindowsOperator final : public Operator {
  public:
-  AssignWindowsOperator(AssignWindows spec, Schema schema, PartitionContext* context)
-      : spec_(spec), schema_(std::move(schema)), context_(context) {}
+  // `late_after`: how long after its end the aggregate behind this takes rows for a window (none: it
+  // does not decide what is late). A row is in several windows of HOP and CUMULATE: it counts in the
+  // open ones, and is late only where all are closed.
+  AssignWindowsOperator(AssignWindows spec, std::optional<int64_t> late_after, Schema schema,
+                        PartitionContext* context)
+      : spec_(spec), late_after_(late_after), schema_(std::move(schema)), context_(context) {}
   void OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) override;
 
  private:
   void DropNullTimes(Batch* batch);
   Batch Tumble(Batch batch) const;
-  Batch Expand(const Batch& batch) const;
+  Batch Expand(const Batch& batch, const StepTime& time) const;
 
   AssignWindows spec_;
+  std::optional<int64_t> late_after_;
   Schema schema_;
   PartitionContext* context_;
 };

@@ -221,18 +221,19 @@ void ViewPartition::DropOldest() {
   }
 }
 
-void ViewPartition::Expire(int64_t watermark) {
-  if (!spec_.retention_column) return;
+std::optional<Batch> ViewPartition::TakeExpired(int64_t watermark) {
+  std::vector<Batch> parts;
   while (!times_.empty() && times_.begin()->first < watermark - spec_.retention) {
     const std::string key = std::move(times_.begin()->second);
     times_.erase(times_.begin());
-    char* row = index_.Find(key, HashBytes(key));
-    if (row == nullptr) continue;
-    index_.BeforeChange(row);
-    Writable(SlotOf(row)).weights[SlotOf(row) % ViewChunk::kRows] = 0;
-    --live_;
-    Remove(row);
+    std::optional<Batch> row = Lookup(key);
+    if (!row) continue;
+    const uint32_t slot = SlotOf(index_.Find(key, HashBytes(key)));
+    row->weights = {-chunks_[slot / ViewChunk::kRows]->weights[slot % ViewChunk::kRows]};
+    parts.push_back(std::move(*row));
   }
+  if (parts.empty()) return std::nullopt;
+  return Concat(parts);
 }
 
 void ViewPartition::Apply(const Batch& changes) {

@@ -59,7 +59,9 @@ class ViewPartition {
   // The rows that `changes` are about to replace, for a full delta: weight -1 for each live row
   // whose key has a +1 and no -1 in `changes` (updates that arrived as +1 only). kKeyed only.
   std::optional<Batch> Replaced(const Batch& changes) const;
-  void Expire(int64_t watermark);
+  // The rows that leave now because their time is behind watermark - retention, with weights that
+  // take them out; each is given once. They go when Apply() is told.
+  std::optional<Batch> TakeExpired(int64_t watermark);
 
   ViewSnapshot Snapshot() const { return {{chunks_.begin(), chunks_.end()}, next_}; }
   // The row with this encoded key (kKeyed).

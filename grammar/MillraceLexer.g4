@@ -1,5 +1,5 @@
-// Tokens of the SQL dialect of Millrace. The parser feeds characters with ASCII letters upper-cased,
-// so that keywords match in any case; the text of a token keeps its case.
+// Tokens of the SQL dialect of Millrace. The parser feeds characters with their ASCII letters
+// upper-cased, so that keywords match in any case; the text of a token keeps its case.
 lexer grammar MillraceLexer;
 
 // Keywords have a prefix, since NULL, TRUE, IN and others are macros of C headers somewhere.

@@ -47,8 +47,8 @@ statement
 queryStatement : K_EXECUTE? query ;
 
 insertStatement
-  : K_EXECUTE? K_INSERT (K_INTO | K_OVERWRITE) K_TABLE? qualifiedName hint? partitionSpec? columnNames?
-    query onConflict?
+  : K_EXECUTE? K_INSERT (K_INTO | K_OVERWRITE) K_TABLE? qualifiedName hint? partitionSpec?
+    columnNames? query onConflict?
   ;
 onConflict : K_ON K_CONFLICT K_DO (K_NOTHING | K_ERROR | K_DEDUPLICATE) ;
 partitionSpec : K_PARTITION LPAREN partitionItem (COMMA partitionItem)* RPAREN ;
@@ -132,8 +132,8 @@ likeOption
   ;
 
 createView
-  : (K_CREATE K_TEMPORARY? | createOrReplace) K_VIEW ifNotExists? qualifiedName viewColumns? comment?
-    K_AS query
+  : (K_CREATE K_TEMPORARY? | createOrReplace) K_VIEW ifNotExists? qualifiedName viewColumns?
+    comment? K_AS query
   ;
 viewColumns : LPAREN viewColumn (COMMA viewColumn)* RPAREN ;
 viewColumn : label comment? ;
@@ -181,7 +181,8 @@ objectKind
 
 alterStatement
   : K_ALTER (K_TABLE | K_MATERIALIZED K_TABLE) ifExists? qualifiedName alterTableAction
-  | K_ALTER (K_VIEW | K_MATERIALIZED K_VIEW) ifExists? qualifiedName (renameTo | setOptions | K_AS query)
+  | K_ALTER (K_VIEW | K_MATERIALIZED K_VIEW) ifExists? qualifiedName
+    (renameTo | setOptions | K_AS query)
   | K_ALTER (K_DATABASE | K_CATALOG) qualifiedName (setOptions | resetOptions | comment)
   | K_ALTER (K_SOURCE | K_SINK) qualifiedName (alterTableAction)
   | K_ALTER K_TEMPORARY? K_SYSTEM? K_FUNCTION ifExists? qualifiedName K_AS string
@@ -466,7 +467,8 @@ tableArgumentClause
   | K_ORDER K_BY (LPAREN sortItem (COMMA sortItem)* RPAREN | sortItem)
   ;
 callSuffix
-  : LPAREN callArguments? RPAREN nullTreatment? withinGroup? filterClause? nullTreatment? overClause?
+  : LPAREN callArguments? RPAREN nullTreatment? withinGroup? filterClause? nullTreatment?
+    overClause?
   ;
 callArguments
   : STAR

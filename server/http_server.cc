@@ -402,8 +402,10 @@ class HttpServer::Server final : public httplib::Server {
                           : reader(receive);
     if (!read && response->status == 413) too_large = true;
     if (!read && !too_large) {
-      response->status = 400;  // The error handler fills it.
-      return;
+      current_connection->CloseAfterwards();
+      response->status = 400;
+      // Malformed parts do not matter: no handler takes forms, and says so.
+      if (!request.is_multipart_form_data()) return;  // The error handler fills it.
     }
     Handle(request, response, std::move(body), too_large);
   }

@@ -1,7 +1,10 @@
 // millrace server
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
-#include <cstring>
+#include <cstdlib>
 #include <iostream>
+#include <mutex>
 #include <thread>
 
 #include "base/error.h"
@@ -14,6 +17,8 @@
 
 namespace millrace {
 namespace {
+
+constexpr auto kDrain = std::chrono::seconds(5);  // For requests in flight when it stops.
 
 // Applies -D key=value; false, and a line on stderr, when it is none of the configuration.
 bool Define(const std::string& definition, ServerSettings* settings) {
@@ -106,13 +111,39 @@ sigset_t BlockSignals() {
   return signals;
 }
 
+// Runs the server on a thread of its own.
+class Serving {
+ public:
+  explicit Serving(HttpServer* http) : thread_([this, http] { Run(http); }) {}
+  ~Serving() { thread_.join(); }
+
+  // Whether all requests have ended by then.
+  bool WaitFor(std::chrono::seconds time) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, time, [this] { return ended_; });
+  }
+
+ private:
+  void Run(HttpServer* http) {
+    http->Run();
+    std::lock_guard lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ended_ = false;
+  std::thread thread_;  // The last member: it uses the others.
+};
+
 int Serve(const ServerSettings& settings, const sigset_t& signals, Engine* engine) {
   Api api(engine);
   HttpServer http([&api](const HttpRequest& request, HttpResponse* response,
                          HttpStream* stream) { api.Handle(request, response, stream); },
                   Api::AnswerMalformed);
   const int port = http.Bind(settings.bind, settings.port);
-  std::thread serving([&http] { http.Run(); });
+  Serving serving(&http);
   const bool ipv6 = settings.bind.find(':') != std::string::npos;
   const std::string host = ipv6 ? "[" + settings.bind + "]" : settings.bind;
   Log(LogLevel::kInfo, "server", "listening on http://" + host + ":" + std::to_string(port),
@@ -129,8 +160,9 @@ int Serve(const ServerSettings& settings, const sigset_t& signals, Engine* engin
     Log(LogLevel::kError, "server", error.message, {{"error_code", InfoOf(error.code).name}});
     code = kExitSqlError;
   }
-  serving.join();
-  Log(LogLevel::kInfo, "server", "stopped");
+  const bool ended = serving.WaitFor(kDrain);
+  Log(LogLevel::kInfo, "server", ended ? "stopped" : "stopped with requests that did not end");
+  if (!ended) std::_Exit(code);  // All that is to be kept has been sealed.
   return code;
 }
 

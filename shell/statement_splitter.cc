@@ -20,8 +20,16 @@ std::string Upper(std::string_view word) {
   return out;
 }
 
+// Cuts blanks around the text and comments in front of it.
 std::string Trim(std::string_view text) {
-  while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
+  for (;;) {
+    while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
+    const bool line = text.starts_with("--");
+    if (!line && !text.starts_with("/*")) break;
+    const size_t end = line ? text.find('\n') : text.find("*/", 2);
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + (line ? 1 : 2));
+  }
   while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
   return std::string(text);
 }

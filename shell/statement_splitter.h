@@ -11,7 +11,8 @@ namespace millrace {
 class StatementSplitter {
  public:
   void Add(std::string_view text) { text_.append(text); }
-  // The next whole statement without its semicolon, blanks around it cut; may be empty. Nothing
+  // The next whole statement without its semicolon, blanks around it and comments in front of it
+  // cut; may be empty. Nothing
   // when it has not ended yet.
   std::optional<std::string> Next();
   // What remains without a semicolon. Ends the text.

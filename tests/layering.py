@@ -64,6 +64,8 @@ def include_faults(path, text):
 
 def word_faults(path, text):
     for number, line in enumerate(text.splitlines(), 1):
+        if path.endswith((".cc", ".h")):
+            line = re.sub(r'"[^"]*"', '""', line)  # Data may say what it likes.
         for word in FORBIDDEN_WORDS:
             if re.search(rf"\b{word}\b", line):
                 yield f"{path}:{number}: {word}"
@@ -104,6 +106,7 @@ def check_itself():
         ("server/api.cc", "#include <httplib.h>\n", 1),
         ("base/a.cc", '#include "error.h"\n', 1),
         ("docs/a.md", "TO" "DO: write\n", 1),
+        ("base/a.cc", '// FIX' 'ME: soon\nf("XX' 'X");\n', 1),
     ]
     for path, text, expected in cases:
         found = list(faults_of(path, text))
