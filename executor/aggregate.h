@@ -80,6 +80,7 @@ class AggregateOperator final : public Operator {
   void EncodeGroup(const char* group, std::string* value) const;
   void DecodeGroup(std::string_view value, char* group);
   char* GroupOfValue(std::string_view key);
+  bool AnyGroupFails() const;  // Its row is in the errors, and must be retractable.
 
   AggregateOptions options_;
   PartitionContext* context_;

@@ -73,6 +73,15 @@ void AggregateOperator::Restore(const Store& store, size_t partition, size_t par
     calls_[c].values->Restore(id, store, partition, partitions,
                               [this](std::string_view key) { return GroupOfValue(key); });
   }
+  had_errors_ = options_.upsert && AnyGroupFails();
+}
+
+bool AggregateOperator::AnyGroupFails() const {
+  std::vector<const char*> groups;
+  groups_.ForEach([&](const char* group) { groups.push_back(group); });
+  RowErrors errors;
+  for (const Call& call : calls_) call.kernel.evaluate(groups, call.offset, &errors);
+  return !errors.empty();
 }
 
 }  // namespace millrace

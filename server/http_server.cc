@@ -297,6 +297,9 @@ class HttpServer::Server final : public httplib::Server {
     set_tcp_nodelay(true);
     set_write_timeout(options_.write_seconds);
     set_payload_max_length(options_.max_body_bytes);
+    // What the Keep-Alive header says; the connection loop has its own limits.
+    set_keep_alive_max_count(1'000'000);
+    set_keep_alive_timeout(options_.idle_seconds);
     set_socket_options([this](socket_t socket) {
       const int on = 1;
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
