@@ -76,19 +76,20 @@ void Dataflow::Push(size_t op, size_t port, size_t p, Batch batch) {
   node.instances[p]->OnBatch(port, std::move(batch), node.time, node.emits[p]);
 }
 
+void Dataflow::Deliver(Edge& edge, size_t from, size_t p, Batch batch) {
+  if (edge.exchange) {
+    edge.exchange->Send(p, std::move(batch));
+  } else if (nodes_[edge.to].stage != nodes_[from].stage) {
+    edge.queue[p].push_back(std::move(batch));
+  } else {
+    Push(edge.to, edge.port, p, std::move(batch));
+  }
+}
+
 void Dataflow::EmitFrom(size_t op, size_t p, Batch batch) {
   std::vector<Edge>& edges = nodes_[op].outputs;
-  for (size_t e = 0; e < edges.size(); ++e) {
-    Edge& edge = edges[e];
-    Batch copy = e + 1 == edges.size() ? std::move(batch) : batch;
-    if (edge.exchange) {
-      edge.exchange->Send(p, std::move(copy));
-    } else if (nodes_[edge.to].stage != nodes_[op].stage) {
-      edge.queue[p].push_back(std::move(copy));
-    } else {
-      Push(edge.to, edge.port, p, std::move(copy));
-    }
-  }
+  for (size_t e = 0; e + 1 < edges.size(); ++e) Deliver(edges[e], op, p, batch);
+  if (!edges.empty()) Deliver(edges.back(), op, p, std::move(batch));
 }
 
 void Dataflow::ScanUpstream(OpNode& node, size_t p) {
@@ -158,15 +159,18 @@ void Dataflow::AdvanceNode(OpNode& node) {
     node.time.finished = node.watermark == kMaxWatermark;
     return;
   }
-  int64_t watermark = kMaxWatermark;
-  bool finished = true;
+  int64_t active = kMaxWatermark, furthest = kMinWatermark;
+  node.time.finished = node.idle = true;
   for (size_t input : node.inputs) {
-    watermark = std::min(watermark, nodes_[input].watermark);
-    finished &= nodes_[input].time.finished;
+    const OpNode& from = nodes_[input];
+    furthest = std::max(furthest, from.watermark);
+    if (!from.idle) active = std::min(active, from.watermark);
+    node.idle &= from.idle;
+    node.time.finished &= from.time.finished;
   }
-  node.time.finished = finished;
-  node.time.watermark = watermark;
-  node.watermark = watermark;
+  // A source that was idle and comes back may be behind: time does not go back for it.
+  node.time.watermark = std::max(node.time.before, node.idle ? furthest : active);
+  node.watermark = node.time.watermark;
   if (!node.tracker) return;
   TableScan& scan = *nodes_[node.tracked_scan].scan;
   for (auto& instance : node.instances) {
@@ -174,6 +178,7 @@ void Dataflow::AdvanceNode(OpNode& node) {
   }
   node.watermark = replaying_ ? node.tracker->effective() : node.tracker->Current(scan, now_);
   if (replaying_) node.tracker->Note(scan, now_);
+  node.idle = node.tracker->idle();
 }
 
 void Dataflow::AdvanceWatermarks(size_t stage) {

@@ -126,6 +126,7 @@ class Dataflow {
     size_t stage = 0;
     StepTime time;                      // Of its inputs.
     int64_t watermark = kMinWatermark;  // Of its output.
+    bool idle = false;                  // All its sources are: its watermark holds nobody back.
     OperatorId id = 0;
     // Exactly one of these for inputs and outputs of the job.
     std::unique_ptr<TableScan> scan;
@@ -148,6 +149,7 @@ class Dataflow {
   void ScanUpstream(OpNode& node, size_t p);
   void Receive(OpNode& node, size_t op, size_t p);
   void Push(size_t op, size_t port, size_t p, Batch batch);
+  void Deliver(Edge& edge, size_t from, size_t p, Batch batch);
   void EmitFrom(size_t op, size_t p, Batch batch);
   void RunStage(size_t stage, size_t p);
   void StepStage(size_t stage, size_t p);

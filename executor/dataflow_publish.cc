@@ -136,7 +136,9 @@ std::string Dataflow::TakeCut() {
     for (const auto& [name, position] : cut.positions) out.Put(name).Put(position);
   }
   for (OpNode& node : nodes_) {
-    if (node.tracker) out.Put(static_cast<uint64_t>(node.tracker->effective()));
+    if (!node.tracker) continue;
+    out.Put(static_cast<uint64_t>(node.tracker->effective()));
+    out.Put(static_cast<uint64_t>(node.tracker->idle()));
   }
   return out.bytes();
 }
@@ -154,7 +156,9 @@ void Dataflow::Replay(const std::string& bytes) {
     node.scan->Replay(cut);
   }
   for (OpNode& node : nodes_) {
-    if (node.tracker) node.tracker->Force(static_cast<int64_t>(in.Number()));
+    if (!node.tracker) continue;
+    const auto effective = static_cast<int64_t>(in.Number());
+    node.tracker->Force(effective, in.Number() != 0);
   }
   replaying_ = true;
 }

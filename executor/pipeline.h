@@ -5,6 +5,7 @@
 // under which all views publish at the end of a step.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -85,6 +86,8 @@ class Pipeline {
   // embedded tables taken.
   bool StepOnce(size_t* embedded = nullptr);
   uint64_t step() const { return step_; }
+  // Jobs that come from a pipeline of more steps go on counting: sinks know their writes by the step.
+  void SkipToStep(uint64_t step) { step_ = std::max(step_, step); }
   uint64_t checkpoints() const { return checkpoints_; }
   int64_t last_checkpoint_micros() const { return last_checkpoint_; }
   size_t longest_gap_micros() const { return longest_gap_; }

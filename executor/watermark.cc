@@ -52,6 +52,8 @@ void WatermarkTracker::Advance(std::span<const int64_t> maxima) {
 int64_t WatermarkTracker::Current(const TableScan& scan, int64_t now_micros) {
   if (scan.ended()) return effective_ = kMaxWatermark;
   Grow(scan.source_partitions());
+  if (started_ == 0) started_ = now_micros;
+  looked_at_ = now_micros;
   int64_t least = kMaxWatermark;
   slowest_.reset();
   for (size_t i = 0; i < scan.source_partitions(); ++i) {
@@ -63,7 +65,12 @@ int64_t WatermarkTracker::Current(const TableScan& scan, int64_t now_micros) {
       slowest_ = i;
     }
   }
+  idle_ = idle_timeout_ > 0 && !slowest_ && now_micros - started_ >= idle_timeout_;
   if (slowest_) effective_ = std::max(effective_, least);
+  // As in Flink, the furthest one counts when the last active one falls silent.
+  if (idle_) {
+    for (int64_t watermark : watermarks_) effective_ = std::max(effective_, watermark);
+  }
   return effective_;
 }
 
@@ -77,9 +84,13 @@ void WatermarkTracker::Note(const TableScan& scan, int64_t now_micros) {
 int64_t WatermarkTracker::NextTimeout() const {
   int64_t next = kMaxWatermark;
   if (idle_timeout_ == 0) return next;
-  for (int64_t moved : last_moved_) {
-    if (moved != 0) next = std::min(next, moved + idle_timeout_);
-  }
+  // Those that had passed when it was last looked have had their effect.
+  auto consider = [&](int64_t since) {
+    const int64_t timeout = since + idle_timeout_;
+    if (since != 0 && timeout > looked_at_) next = std::min(next, timeout);
+  };
+  consider(started_);
+  for (int64_t moved : last_moved_) consider(moved);
   return next;
 }
 

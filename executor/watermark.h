@@ -36,9 +36,14 @@ class WatermarkTracker {
   // row and are not idle; never goes back. Infinite once the source has ended.
   int64_t Current(const TableScan& scan, int64_t now_micros);
   // Replay: what the step had.
-  void Force(int64_t effective) { effective_ = effective; }
+  void Force(int64_t effective, bool idle) {
+    effective_ = effective;
+    idle_ = idle;
+  }
   void Note(const TableScan& scan, int64_t now_micros);
   int64_t effective() const { return effective_; }
+  // No partition has moved within the timeout: the source holds no time back.
+  bool idle() const { return idle_; }
   // When Current may change without input; kMaxWatermark: never.
   int64_t NextTimeout() const;
   // The partition that holds the watermark back, if any.
@@ -52,6 +57,9 @@ class WatermarkTracker {
 
   int64_t idle_timeout_;
   int64_t effective_ = kMinWatermark;
+  bool idle_ = false;
+  int64_t looked_at_ = 0;
+  int64_t started_ = 0;  // Of the first step: a source that never moves is idle some time later.
   std::vector<int64_t> watermarks_;  // By source partition.
   std::vector<int64_t> last_moved_;  // Wall clock, micros; 0: never.
   std::optional<size_t> slowest_;

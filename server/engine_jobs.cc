@@ -48,12 +48,20 @@ DataflowEnvironment Engine::State::Environment(bool bounded_tables) {
   return environment;
 }
 
+// The jobs of a pipeline have its number of partitions: what the session of the first one asked for.
+size_t Engine::State::PartitionsOf(uint32_t pipeline, const Session& session) {
+  auto [it, fresh] = partitions.try_emplace(pipeline, options.partitions);
+  const auto wanted = session.settings.find("parallelism.default");
+  if (fresh && wanted != session.settings.end()) it->second = std::stoul(wanted->second);
+  return it->second;
+}
+
 std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Plan& plan,
                                                     const Session& session) {
   DataflowOptions flow_options;
   flow_options.job = record.number;
   flow_options.name = record.name;
-  flow_options.partitions = options.partitions;
+  flow_options.partitions = PartitionsOf(record.pipeline, session);
   flow_options.batch_rows = options.batch_rows;
   flow_options.step_rows = options.step_rows;
   flow_options.tracked = store != nullptr;
@@ -104,6 +112,11 @@ uint32_t Engine::State::PipelineFor(const Plan& plan, uint32_t job) {
   if (ids.empty()) return job;
   const uint32_t into = *ids.begin();
   for (uint32_t id : ids) {
+    if (id != into && partitions[id] != partitions[into]) {
+      throw Error(ErrorCode::kUnsupportedFeature,
+                  "the views it reads run with different numbers of partitions", {},
+                  "create them with the same parallelism.default");
+    }
     if (id != into) MergePipelines(into, id);
   }
   return into;
@@ -124,6 +137,7 @@ void Engine::State::MergePipelines(uint32_t into, uint32_t from) {
     }
   }
   target.Between([&] {
+    target.SkipToStep(source.step());
     for (auto& job : moved) target.AddJob(std::move(job));
   });
   target.Checkpoint();
@@ -242,7 +256,10 @@ void Engine::State::RemoveJob(uint32_t number) {
   const std::vector<OperatorId> operators = job->flow->operator_ids();
   job.reset();
   jobs.erase(number);
-  if (empty) pipelines.erase(id);
+  if (empty) {
+    pipelines.erase(id);
+    partitions.erase(id);
+  }
   if (!store) return;
   store->DropOperators(operators);
   if (empty) store->DropPipeline(id);

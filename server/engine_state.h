@@ -46,6 +46,7 @@ struct Engine::State {
   Catalog catalog;
   std::map<uint32_t, JobRecord> jobs;
   std::map<uint32_t, std::unique_ptr<Pipeline>> pipelines;
+  std::map<uint32_t, size_t> partitions;     // Of the pipelines.
   uint32_t next_job = 1;
   uint64_t next_entry = 1;                  // Of the catalog's log.
   std::map<std::string, uint64_t> entries;  // "table:orders" to the number of its entry.
@@ -108,6 +109,7 @@ struct Engine::State {
   // own.
   JobRecord& StartJob(JobRecord record, const Plan& plan, const Session& session);
   std::unique_ptr<PipelineJob> MakeJob(JobRecord& record, const Plan& plan, const Session& session);
+  size_t PartitionsOf(uint32_t pipeline, const Session& session);
   uint32_t PipelineFor(const Plan& plan, uint32_t job);
   void MergePipelines(uint32_t into, uint32_t from);
   Pipeline& OpenPipeline(uint32_t id);

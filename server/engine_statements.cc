@@ -3,7 +3,9 @@
 
 #include "parser/parse.h"
 #include "parser/print.h"
+#include "base/hash.h"
 #include "server/engine_state.h"
+#include "types/datetime.h"
 
 namespace millrace {
 namespace {
@@ -25,15 +27,10 @@ StatementResult Done(std::string kind, std::string message, std::vector<Notice> 
 bool IsKnownSetting(std::string_view key) {
   constexpr std::string_view kKnown[] = {"parallelism.default",
                                          "memory.limit",
-                                         "pipeline.name",
                                          "table.local-time-zone",
-                                         "table.exec.state.ttl",
                                          "table.exec.source.idle-timeout",
                                          "table.exec.window.allowed-lateness",
-                                         "table.dml-sync",
-                                         "table.exec.unbounded-state",
-                                         "execution.runtime-mode",
-                                         "execution.checkpointing.interval"};
+                                         "table.dml-sync"};
   return std::ranges::find(kKnown, key) != std::end(kKnown);
 }
 
@@ -52,15 +49,23 @@ PlanContext Engine::State::ContextOf(const Run& run) const {
 
 StatementResult Engine::State::ExecuteStatement(ast::Statement& statement, Run& run) {
   const std::string text(run.whole_text.substr(statement.range.offset, statement.range.length));
-  return std::visit([&](auto& s) { return Do(s, text, run); }, statement.node);
+  try {
+    return std::visit([&](auto& s) { return Do(s, text, run); }, statement.node);
+  } catch (Error& error) {
+    if (!error.range) error.range = statement.range;
+    throw;
+  }
 }
 
 template <class Other>
-StatementResult Engine::State::Do(Other& s, const std::string&, Run&) {
+StatementResult Engine::State::Do(Other& s, [[maybe_unused]] const std::string& text, Run&) {
   if constexpr (std::is_same_v<Other, ast::Unsupported>) {
     throw Error(ErrorCode::kUnsupportedFeature, s.what + " is not supported", s.range);
   } else {
-    throw Error(ErrorCode::kUnsupportedFeature, "this statement is not supported yet");
+    // Named by its first words: ALTER TABLE, CREATE SINK.
+    const size_t first = text.find(' ');
+    const size_t second = text.find_first_of(" \n(", first == std::string::npos ? first : first + 1);
+    throw Error(ErrorCode::kUnsupportedFeature, text.substr(0, second) + " is not supported yet");
   }
 }
 
@@ -249,6 +254,18 @@ StatementResult Engine::State::Do(ast::Set& s, const std::string&, Run& run) {
     }
     notices.push_back(
         {"IGNORED_SETTING", "'" + key + "' is accepted and has no effect", s.option->key_range});
+  }
+  if (key == "table.local-time-zone" && !IsKnownZone(s.option->value)) {
+    throw Error(ErrorCode::kInvalidOption, "unknown time zone '" + s.option->value + "'",
+                s.option->value_range, "name one as in Europe/Berlin or UTC");
+  }
+  if (key == "parallelism.default") {
+    const Options value = {{key, {s.option->value, s.option->key_range, s.option->value_range}}};
+    const int64_t partitions = GetInt(value, key, 1);
+    if (partitions < 1 || partitions > kVnodes) {
+      throw Error(ErrorCode::kInvalidOption, "parallelism.default takes 1 to 256",
+                  s.option->value_range);
+    }
   }
   run.session->settings[key] = s.option->value;
   return Done("set", "Session property has been set.", std::move(notices));

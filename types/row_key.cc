@@ -50,7 +50,10 @@ U SwapBytes(U bits) {
   if constexpr (sizeof(U) == 2) return __builtin_bswap16(bits);
   if constexpr (sizeof(U) == 4) return __builtin_bswap32(bits);
   if constexpr (sizeof(U) == 8) return __builtin_bswap64(bits);
-  if constexpr (sizeof(U) == 16) return __builtin_bswap128(bits);
+  if constexpr (sizeof(U) == 16) {  // clang has no builtin of this width.
+    const U low = __builtin_bswap64(static_cast<uint64_t>(bits));
+    return low << 64 | __builtin_bswap64(static_cast<uint64_t>(bits >> 64));
+  }
 }
 
 // An unsigned number in the order of the values.

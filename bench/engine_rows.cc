@@ -1,0 +1,112 @@
+// Rows that are SQL files run by an engine of their own.
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "base/json_text.h"
+#include "bench/kernels.h"
+#include "bench/measure.h"
+#include "bench/rows.h"
+#include "server/engine.h"
+
+namespace millrace::bench {
+namespace {
+
+std::string ReadFile(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) throw Error(ErrorCode::kIo, "cannot read " + path.string());
+  return text.str();
+}
+
+std::string Replace(std::string text, std::string_view name, const std::string& value) {
+  for (size_t at; (at = text.find(name)) != std::string::npos;) text.replace(at, name.size(), value);
+  return text;
+}
+
+void Execute(Engine& engine, const std::string& sql) {
+  const ExecuteResult result = engine.Execute(sql, {});
+  if (result.error) throw *result.error;
+}
+
+// Runs `sql`, whose jobs read bounded sources, to their end.
+Cost RunSql(const Setup& setup, const std::string& tables, const std::string& sql,
+            size_t partitions) {
+  EngineOptions options;
+  options.base_directory = setup.scratch;
+  options.partitions = partitions;
+  Engine engine(options);
+  Execute(engine, tables);
+  return Measure([&] {
+    Execute(engine, sql);
+    if (!engine.WaitFinished()) throw Error(ErrorCode::kInternal, "the job failed");
+  });
+}
+
+size_t BidRows(const Setup& setup) { return static_cast<size_t>(1e6 * setup.scale); }
+
+Cost ReadBids(const Setup& setup, size_t partitions) {
+  return RunSql(setup, ReadFile(setup.sql / "json_tables.sql"),
+                ReadFile(setup.sql / "json_tumble.sql"), partitions);
+}
+
+}  // namespace
+
+void NexmarkRow(const Setup& setup, const std::string& query, double floor) {
+  const auto events = static_cast<uint64_t>(5e6 * setup.scale);
+  const std::string tables = Replace(ReadFile(setup.sql / "nexmark_tables.sql"), "${EVENTS}",
+                                     std::to_string(events));
+  const std::string sql = ReadFile(setup.sql / ("nexmark_" + query + ".sql"));
+  // The comment above the statement is the row's name.
+  const std::string name = sql.substr(3, sql.find('\n') - 3);
+  Repeat({.name = "Nexmark " + name, .unit = "million events per CPU second", .floor = floor},
+         [&] {
+           const Cost cost = RunSql(setup, tables, sql, 1);
+           return static_cast<double>(events) / cost.cpu * 1e-6;
+         },
+         setup.rounds);
+}
+
+void WriteBids(const Setup& setup) {
+  const std::string tables = Replace(ReadFile(setup.sql / "nexmark_tables.sql"), "${EVENTS}",
+                                     std::to_string(BidRows(setup) * 50 / 46));
+  RunSql(setup, tables + ReadFile(setup.sql / "json_tables.sql"),
+         ReadFile(setup.sql / "json_write.sql"), 1);
+}
+
+namespace {
+
+// The part files, one after another, and the padding.
+std::string ReadAllBids(const Setup& setup, size_t* rows) {
+  std::string lines;
+  for (const auto& entry : std::filesystem::directory_iterator(setup.scratch / "bids")) {
+    lines += ReadFile(entry.path());
+  }
+  *rows = static_cast<size_t>(std::ranges::count(lines, '\n'));
+  lines.append(64, ' ');
+  return lines;
+}
+
+}  // namespace
+
+void JsonRow(const Setup& setup) {
+  size_t rows = 0;
+  const std::string lines = ReadAllBids(setup, &rows);
+  const size_t bytes = lines.size() - 64;
+  std::cerr << rows << " bids of " << bytes / rows << " bytes\n";
+  Compare({.name = "NDJSON bids, TUMBLE 10 s count per auction",
+           .unit = "million rows per CPU second",
+           .kernel = "K2",
+           .floor = 0.4},
+          {[&] { return DecodeRowsPerSecond({lines.data(), bytes}) * 1e-6; },
+           [&] { return static_cast<double>(rows) / ReadBids(setup, 1).cpu * 1e-6; }},
+          setup.rounds);
+}
+
+void JsonPartitionsRow(const Setup& setup, size_t partitions) {
+  const Cost cost = ReadBids(setup, partitions);
+  std::cout << "{\"wall\": " << cost.wall << ", \"cpu\": " << cost.cpu << "}\n";
+}
+
+}  // namespace millrace::bench

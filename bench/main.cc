@@ -1,0 +1,70 @@
+// millrace_bench SQL_DIR SCRATCH_DIR SCALE ROUNDS ROW...: prints the rows as lines of JSON. See bench/run.
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <map>
+
+#include "base/error.h"
+#include "bench/kernels.h"
+#include "bench/measure.h"
+#include "bench/rows.h"
+
+namespace {
+
+using millrace::bench::Setup;
+
+std::map<std::string, std::function<void(const Setup&)>> Rows() {
+  using namespace millrace::bench;
+  std::map<std::string, std::function<void(const Setup&)>> rows;
+  rows["k1"] = [](const Setup& setup) {
+    Repeat({.name = "K1 memcpy", .unit = "GB/s"}, [] { return CopyBytesPerSecond() * 1e-9; },
+           setup.rounds);
+  };
+  rows["filter"] = FilterRow;
+  rows["group1k"] = [](const Setup& setup) { GroupRow(setup, 1'000); };
+  rows["group100k"] = [](const Setup& setup) { GroupRow(setup, 100'000); };
+  rows["group10m"] = [](const Setup& setup) { GroupRow(setup, 10'000'000); };
+  for (const std::string query : {"q0", "q1", "q2"}) {
+    rows[query] = [query](const Setup& setup) { NexmarkRow(setup, query, 4.5); };
+  }
+  for (const std::string query : {"q14", "q22"}) {
+    rows[query] = [query](const Setup& setup) { NexmarkRow(setup, query, 3); };
+  }
+  rows["tumble"] = [](const Setup& setup) { NexmarkRow(setup, "tumble", 4); };
+  rows["hop"] = [](const Setup& setup) { NexmarkRow(setup, "hop", 3); };
+  rows["tumble_view"] = [](const Setup& setup) { NexmarkRow(setup, "tumble_view", 0); };
+  rows["hop_view"] = [](const Setup& setup) { NexmarkRow(setup, "hop_view", 0); };
+  rows["sliding"] = SlidingRow;
+  rows["json_write"] = WriteBids;
+  rows["json"] = JsonRow;
+  rows["json1"] = [](const Setup& setup) { JsonPartitionsRow(setup, 1); };
+  rows["json2"] = [](const Setup& setup) { JsonPartitionsRow(setup, 2); };
+  rows["checkpoint"] = CheckpointRow;
+  return rows;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto rows = Rows();
+  if (argc < 6) {
+    std::cerr << "usage: millrace_bench SQL_DIR SCRATCH_DIR SCALE ROUNDS ROW...\n";
+    return 2;
+  }
+  const Setup setup{argv[1], argv[2], std::atoi(argv[4]), std::atof(argv[3])};
+  std::filesystem::create_directories(setup.scratch);
+  for (int i = 5; i < argc; ++i) {
+    const auto row = rows.find(argv[i]);
+    if (row == rows.end()) {
+      std::cerr << "no row " << argv[i] << '\n';
+      return 2;
+    }
+    try {
+      row->second(setup);
+    } catch (const millrace::Error& error) {
+      std::cerr << argv[i] << ": " << error.message << '\n';
+      return 1;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,58 @@
+// A materialized view or an INSERT over rows that lie in memory: the real plan, operators, steps,
+// journal and checkpoints, without a connector in front.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "executor/pipeline.h"
+#include "planner/planner.h"
+
+namespace millrace::bench {
+
+struct MemoryInput {
+  std::vector<Batch> batches;  // All columns of the table, batch after batch.
+  size_t passes = 1;           // How often they are read.
+  size_t rows = 0;             // Of one pass.
+};
+
+// `keys` and `values` as BIGINT columns in batches of `batch_rows` rows.
+MemoryInput MakeInput(std::span<const int64_t> keys, std::span<const int64_t> values,
+                      size_t batch_rows);
+// Appends a column of times, `rate` rows a second.
+void AddTimes(MemoryInput* input, int64_t rate);
+
+struct MemoryJobOptions {
+  std::string tables;      // CREATE TABLE statements; the one without a connector is read.
+  std::string query;       // CREATE MATERIALIZED VIEW or INSERT.
+  std::string directory;   // "": no checkpoints.
+  int64_t checkpoint_interval_micros = 10'000'000;
+  size_t partitions = 1;
+};
+
+class MemoryJob {
+ public:
+  MemoryJob(const MemoryJobOptions& options, std::shared_ptr<const MemoryInput> input);
+  ~MemoryJob();
+
+  // Steps on this thread until the input has ended.
+  void Run();
+  // Runs on its own thread and takes a checkpoint whenever asked.
+  Pipeline& pipeline() { return *pipeline_; }
+
+ private:
+  MemoryJobOptions options_;
+  std::shared_ptr<const MemoryInput> input_;
+  Catalog catalog_;
+  Session session_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<WorkerPool> pool_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::shared_ptr<const Plan> plan_;
+
+  PlanContext Context();
+  void Bind();
+};
+
+}  // namespace millrace::bench

@@ -1,0 +1,37 @@
+-- 100,000 events a second of event time, as fast as they can be made.
+CREATE TABLE events (
+  event_type INT,
+  person ROW<id BIGINT, name VARCHAR, emailAddress VARCHAR, creditCard VARCHAR, city VARCHAR,
+             state VARCHAR, dateTime TIMESTAMP(3), extra VARCHAR>,
+  auction ROW<id BIGINT, itemName VARCHAR, description VARCHAR, initialBid BIGINT, reserve BIGINT,
+              dateTime TIMESTAMP(3), expires TIMESTAMP(3), seller BIGINT, category BIGINT,
+              extra VARCHAR>,
+  bid ROW<auction BIGINT, bidder BIGINT, price BIGINT, channel VARCHAR, url VARCHAR,
+          dateTime TIMESTAMP(3), extra VARCHAR>,
+  dateTime AS CASE WHEN event_type = 0 THEN person.dateTime
+                   WHEN event_type = 1 THEN auction.dateTime
+                   ELSE bid.dateTime END,
+  WATERMARK FOR dateTime AS dateTime - INTERVAL '4' SECOND
+) WITH (
+  'connector' = 'nexmark',
+  'first-event.rate' = '100000',
+  'events.num' = '${EVENTS}',
+  'max-emit-speed' = 'true'
+);
+CREATE VIEW bid AS
+SELECT bid.auction AS auction, bid.bidder AS bidder, bid.price AS price, bid.channel AS channel,
+       bid.url AS url, dateTime, bid.extra AS extra
+FROM events WHERE event_type = 2;
+CREATE FUNCTION count_char(s STRING, c STRING) RETURN
+  CHAR_LENGTH(s) - CHAR_LENGTH(REPLACE(s, c, ''));
+CREATE TABLE sink_q0 (auction BIGINT, bidder BIGINT, price BIGINT, dateTime TIMESTAMP(3),
+  extra VARCHAR) WITH ('connector' = 'blackhole');
+CREATE TABLE sink_q1 (auction BIGINT, bidder BIGINT, price DECIMAL(23, 3), dateTime TIMESTAMP(3),
+  extra VARCHAR) WITH ('connector' = 'blackhole');
+CREATE TABLE sink_q2 (auction BIGINT, price BIGINT) WITH ('connector' = 'blackhole');
+CREATE TABLE sink_q14 (auction BIGINT, bidder BIGINT, price DECIMAL(23, 3), bidTimeType VARCHAR,
+  dateTime TIMESTAMP(3), extra VARCHAR, c_counts BIGINT) WITH ('connector' = 'blackhole');
+CREATE TABLE sink_q22 (auction BIGINT, bidder BIGINT, price BIGINT, channel VARCHAR, dir1 VARCHAR,
+  dir2 VARCHAR, dir3 VARCHAR) WITH ('connector' = 'blackhole');
+CREATE TABLE sink_windows (window_start TIMESTAMP(3), window_end TIMESTAMP(3), auction BIGINT,
+  bids BIGINT) WITH ('connector' = 'blackhole');

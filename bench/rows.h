@@ -1,0 +1,29 @@
+// The rows of the table, by subject.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace millrace::bench {
+
+struct Setup {
+  std::filesystem::path sql;      // bench/*.sql
+  std::filesystem::path scratch;  // An empty directory for files and state.
+  int rounds = 3;
+  double scale = 1;  // Of the number of rows.
+};
+
+// In memory: K4 against filter and project, K3 against GROUP BY.
+void FilterRow(const Setup& setup);
+void GroupRow(const Setup& setup, size_t groups);
+void SlidingRow(const Setup& setup);     // HOP 1 min / 1 s against TUMBLE 1 min.
+void CheckpointRow(const Setup& setup);  // The longest gap.
+
+// By SQL through the engine.
+void NexmarkRow(const Setup& setup, const std::string& query, double floor);
+void JsonRow(const Setup& setup);
+// Makes DIR/bids.json; and reads it on so many partitions, printing rows and seconds.
+void WriteBids(const Setup& setup);
+void JsonPartitionsRow(const Setup& setup, size_t partitions);
+
+}  // namespace millrace::bench

@@ -1,0 +1,158 @@
+"""Seeded faults, each a small edit of the source that the SQL tests must notice.
+
+A mutant is (name, [(file, text, replacement), …]); the text must occur exactly once in the file.
+"""
+
+MUTANTS = [
+    # Weights and retraction.
+    ("retraction_with_plus_one", [(
+        "executor/aggregate.cc",
+        "had_errors_)) add(before, group, -1);",
+        "had_errors_)) add(before, group, +1);")]),
+    ("rows_counted_without_weight", [(
+        "executor/aggregate.cc",
+        "Rows(rows_[i]) += weights ? weights[i] : 1;",
+        "Rows(rows_[i]) += weights ? 1 : 1;")]),
+    ("exchange_drops_retractions", [(
+        "executor/exchange.cc",
+        "  for (uint32_t i = 0; i < batch.size; ++i) {\n",
+        "  for (uint32_t i = 0; i < batch.size; ++i) {\n    if (batch.weight(i) < 0) continue;\n")]),
+    ("view_forgets_replaced_rows", [(
+        "executor/materialize.cc",
+        "if (std::optional<Batch> replaced = parts_[p]->Replaced(all)) {",
+        "if (std::optional<Batch> replaced; replaced) {")]),
+    ("view_removes_after_inserting", [(
+        "executor/view.cc",
+        "for (const bool insert : {false, true}) {",
+        "for (const bool insert : {true, false}) {")]),
+    ("distinct_counts_every_row", [(
+        "executor/value_table.cc",
+        "const bool before = count > 0;",
+        "const bool before = false;")]),
+    ("distinct_counts_nulls", [(
+        "executor/aggregate.cc",
+        "skip[i] = argument.IsNull(i) || (filter",
+        "skip[i] = (filter")]),
+    ("extremes_swapped", [(
+        "executor/aggregate.cc",
+        "Extreme(groups_.key(groups[i]), call.extreme > 0)",
+        "Extreme(groups_.key(groups[i]), call.extreme < 0)")]),
+    ("filter_takes_unknown", [(
+        "executor/aggregate.cc",
+        "filter[i] = !keep.IsNull(i) && keep.at<bool>(i);",
+        "filter[i] = keep.IsNull(i) || keep.at<bool>(i);")]),
+    ("no_row_over_no_input", [(
+        "executor/aggregate.cc",
+        "if (global_ && groups_.size() == 0 &&",
+        "if (false && global_ && groups_.size() == 0 &&")]),
+
+    # Time and windows.
+    ("window_closes_a_millisecond_late", [(
+        "executor/aggregate.cc",
+        "return SaturatingAdd(window_end - kMicrosPerMilli, options_.plan.grace);",
+        "return SaturatingAdd(window_end, options_.plan.grace);")]),
+    ("late_only_behind_the_watermark", [(
+        "executor/aggregate.cc",
+        "return DropTime(ends.at<int64_t>(i)) <= time.before; };",
+        "return DropTime(ends.at<int64_t>(i)) < time.before; };")]),
+    ("late_by_the_new_watermark", [
+        ("executor/aggregate.cc",
+         "return DropTime(ends.at<int64_t>(i)) <= time.before; };",
+         "return DropTime(ends.at<int64_t>(i)) <= time.watermark; };"),
+        ("executor/aggregate.cc",
+         "options_.plan.decides_late && time.before != kMinWatermark) {",
+         "options_.plan.decides_late) {"),
+        ("executor/dataflow.cc",
+         "    pool->ForEach(options_.partitions, [&](size_t p) { RunStage(stage, p); });\n"
+         "    AdvanceWatermarks(stage);\n",
+         "    AdvanceWatermarks(stage);\n"
+         "    pool->ForEach(options_.partitions, [&](size_t p) { RunStage(stage, p); });\n"
+         "    AdvanceWatermarks(stage);\n")]),
+    ("allowed_lateness_ignored", [(
+        "executor/aggregate.cc",
+        "return SaturatingAdd(CloseTime(window_end), options_.plan.allowed_lateness);",
+        "return CloseTime(window_end);")]),
+    ("derived_rows_are_late", [(
+        "planner/rewrite.cc",
+        "aggregate->decides_late = !decided;",
+        "aggregate->decides_late = true;")]),
+    ("windows_before_1970_round_up", [(
+        "executor/stateless.cc",
+        "return time - (rest < 0 ? rest + step : rest);",
+        "return time - rest;")]),
+    ("hop_has_a_window_too_many", [(
+        "executor/stateless.cc",
+        "start > t - spec_.size;",
+        "start >= t - spec_.size;")]),
+    ("union_follows_the_fastest_input", [
+        ("executor/dataflow.cc",
+         "int64_t active = kMaxWatermark, all",
+         "int64_t active = kMinWatermark, all"),
+        ("executor/dataflow.cc",
+         "active = std::min(active, from.watermark);",
+         "active = std::max(active, from.watermark);")]),
+    ("null_times_have_a_window", [(
+        "executor/stateless.cc",
+        "if (!times.may_have_nulls()) return;",
+        "return;")]),
+
+    # Checkpoints, journal, restore.
+    ("aggregate_forgets_before_change", [(
+        "executor/aggregate.cc",
+        "  for (char* group : groups) {\n    groups_.BeforeChange(group);\n",
+        "  for (char* group : groups) {\n")]),
+    ("values_forget_before_change", [(
+        "executor/value_table.cc",
+        "    values_.BeforeChange(row);\n",
+        "")]),
+    ("view_forgets_before_change", [(
+        "executor/view.cc",
+        "      index_.BeforeChange(row);\n      uint32_t& slot",
+        "      uint32_t& slot")]),
+    ("vnode_from_the_whole_key", [(
+        "executor/aggregate.cc",
+        "const uint64_t hash = HashBytes(key.substr(window_prefix_));",
+        "const uint64_t hash = HashBytes(key);")]),
+    ("values_not_restored", [(
+        "executor/aggregate_checkpoint.cc",
+        "    if (!calls_[c].values) continue;\n    const OperatorId id",
+        "    continue;\n    const OperatorId id")]),
+    ("journal_not_replayed", [(
+        "executor/checkpoint.cc",
+        "    while (const std::optional<RecordLogReader::Record> record = reader.Read(at)) {",
+        "    while (const std::optional<RecordLogReader::Record> record = {}) {")]),
+    ("journal_ignores_watermarks", [(
+        "executor/dataflow_publish.cc",
+        "    node.tracker->Force(effective, in.Number() != 0);\n",
+        "    static_cast<void>(in.Number() + static_cast<uint64_t>(effective));\n")]),
+    ("merged_pipelines_count_steps_again", [(
+        "server/engine_jobs.cc",
+        "    target.SkipToStep(source.step());\n",
+        "")]),
+    ("watermark_not_restored", [(
+        "executor/dataflow_publish.cc",
+        "node.time.before = node.time.watermark = static_cast<int64_t>(in.Number());",
+        "static_cast<void>(in.Number());")]),
+    ("table_read_again_from_its_start", [(
+        "executor/scan.cc",
+        "    source_->Seek(i, it->second);\n    positions_[i] = it->second;\n    resume_",
+        "    positions_[i] = it->second;\n    resume_")]),
+    ("sink_rows_written_twice", [(
+        "connectors/table_log.cc",
+        "if (last != state_->writers.end() && sequence <= last->second) return;",
+        "if (last != state_->writers.end() && sequence < 0 * last->second) return;")]),
+    ("failed_groups_forgotten", [(
+        "executor/aggregate_checkpoint.cc",
+        "had_errors_ = options_.upsert && AnyGroupFails();",
+        "had_errors_ = false;")]),
+
+    # Expressions.
+    ("division_by_zero_is_zero", [(
+        "functions/arithmetic.cc",
+        "      if (b == 0) return Checked<T>{0, \"division by zero\"};\n      if (b == -1) {",
+        "      if (b == 0) return Checked<T>{0};\n      if (b == -1) {")]),
+    ("nulls_sort_high", [(
+        "planner/bind_query.cc",
+        "item.nulls_first.value_or(!item.descending)",
+        "item.nulls_first.value_or(item.descending)")]),
+]
