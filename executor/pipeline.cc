@@ -157,9 +157,8 @@ void Pipeline::CheckMemory(int64_t now) {
     const size_t bytes = job->flow->state_bytes();
     const size_t limit = job->flow->options().memory_limit;
     if (limit > 0 && bytes > limit) {
-      Fail(*job, Error(ErrorCode::kOutOfMemory,
-                       "its state of " + std::to_string(bytes >> 20) +
-                           " MB is over the query's memory.limit"));
+      Fail(*job, Error(ErrorCode::kOutOfMemory, "its state of " + std::to_string(bytes >> 20) +
+                                                    " MB is over the query's memory.limit"));
       continue;
     }
     if (bytes >= most) {
@@ -170,9 +169,9 @@ void Pipeline::CheckMemory(int64_t now) {
   const size_t resident = options_.memory_limit > 0 ? ResidentBytes() : 0;
   // Each pipeline answers for its own: one whose jobs are small leaves it to the others.
   if (largest == nullptr || resident <= options_.memory_limit || most < resident / 4) return;
-  Fail(*largest, Error(ErrorCode::kOutOfMemory,
-                       "the process uses " + std::to_string(resident >> 20) +
-                           " MB, over its memory.limit, most of it for this query"));
+  Fail(*largest,
+       Error(ErrorCode::kOutOfMemory, "the process uses " + std::to_string(resident >> 20) +
+                                          " MB, over its memory.limit, most of it for this query"));
 }
 
 // One job's part of a step; whether it had any.
@@ -203,7 +202,7 @@ void Pipeline::Publish(const std::vector<PipelineJob*>& stepped) {
   }
   for (PipelineJob* job : stepped) {
     try {
-      job->flow->WriteSinks(step_);
+      job->flow->WriteSinks(job->steps);  // Its own count goes with it to another pipeline.
       if (!job->flow->finished()) continue;
       job->flow->CloseSinks();
       End(*job, PipelineJob::State::kFinished);
