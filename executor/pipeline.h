@@ -86,7 +86,7 @@ class Pipeline {
   // embedded tables taken.
   bool StepOnce(size_t* embedded = nullptr);
   uint64_t step() const { return step_; }
-  // Jobs that come from a pipeline of more steps go on counting: sinks know their writes by the step.
+  // Jobs that come from a pipeline of more steps: their readers see step numbers that only grow.
   void SkipToStep(uint64_t step) { step_ = std::max(step_, step); }
   uint64_t checkpoints() const { return checkpoints_; }
   int64_t last_checkpoint_micros() const { return last_checkpoint_; }

@@ -154,7 +154,9 @@ Options QueryBinder::UsedOptions(const Relation& table, const std::vector<ast::H
       Notify("UNKNOWN_OPTION", std::move(notice), range);
     }
   }
-  if (table.connector->validate) table.connector->validate(context, as_sink);
+  if (table.connector->validate && !context_.recovering) {
+    table.connector->validate(context, as_sink);
+  }
   return options;
 }
 

@@ -368,6 +368,7 @@ class TableBinder {
     // Of connectors that can be both, the use decides.
     const bool only_source = relation_.connector->sink == nullptr;
     const bool only_sink = relation_.connector->source == nullptr;
+    if (context_.recovering) return;
     if (relation_.connector->validate != nullptr && (only_source || only_sink)) {
       relation_.connector->validate(context, only_sink);
     }

@@ -13,6 +13,8 @@ struct PlanContext {
   const Catalog* catalog;
   const Session* session;
   std::string base_directory;     // Of relative paths in options.
+  // The server starts: what a connector finds outside (a path) may be gone and is looked at by the job.
+  bool recovering = false;
   std::vector<Value> parameters;  // $1 … as JSON values; empty when there are none
 };
 

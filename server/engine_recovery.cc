@@ -154,6 +154,7 @@ void Engine::State::RecoverEntry(
 
 void Engine::State::Recover() {
   std::lock_guard lock(mutex);
+  recovering = true;
   std::map<uint32_t, std::vector<std::unique_ptr<PipelineJob>>> by_pipeline;
   std::vector<std::pair<std::string, std::string>> found;
   store->ScanMeta("c/", [&](std::string_view name, std::string_view value) {
@@ -171,6 +172,7 @@ void Engine::State::Recover() {
                   "cannot restore " + entry.kind + " \"" + entry.name + "\": " + error.message);
     }
   }
+  recovering = false;
   if (auto next = store->GetMeta("n/job")) next_job = static_cast<uint32_t>(std::stoul(*next));
   for (auto& [id, pipeline_jobs] : by_pipeline) {
     Pipeline& pipeline = OpenPipeline(id);

@@ -252,7 +252,7 @@ ValidateResult Engine::Validate(std::string_view sql) {
   // A catalog of its own that knows what the engine's knows.
   Catalog scratch;
   auto context = [&] {
-    return PlanContext{&scratch, &session, state_->options.base_directory, {}};
+    return PlanContext{&scratch, &session, state_->options.base_directory, false, {}};
   };
   try {
     {

@@ -92,6 +92,7 @@ struct Engine::State {
   StatementResult Do(Other& s, const std::string& text, Run& run);  // UNSUPPORTED_FEATURE
 
   PlanContext ContextOf(const Run& run) const;
+  bool recovering = false;
 
   // ---- queries (engine_query.cc)
   // Unlocks before the query runs.

@@ -44,7 +44,7 @@ bool IsFlinkSetting(std::string_view key) {
 }  // namespace
 
 PlanContext Engine::State::ContextOf(const Run& run) const {
-  return {&catalog, run.session, options.base_directory, run.request->params};
+  return {&catalog, run.session, options.base_directory, recovering, run.request->params};
 }
 
 StatementResult Engine::State::ExecuteStatement(ast::Statement& statement, Run& run) {

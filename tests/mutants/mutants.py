@@ -86,8 +86,8 @@ MUTANTS = [
         "start >= t - spec_.size;")]),
     ("union_follows_the_fastest_input", [
         ("executor/dataflow.cc",
-         "int64_t active = kMaxWatermark, all",
-         "int64_t active = kMinWatermark, all"),
+         "int64_t active = kMaxWatermark, furthest",
+         "int64_t active = kMinWatermark, furthest"),
         ("executor/dataflow.cc",
          "active = std::min(active, from.watermark);",
          "active = std::max(active, from.watermark);")]),
@@ -119,16 +119,16 @@ MUTANTS = [
         "    continue;\n    const OperatorId id")]),
     ("journal_not_replayed", [(
         "executor/checkpoint.cc",
-        "    while (const std::optional<RecordLogReader::Record> record = reader.Read(at)) {",
-        "    while (const std::optional<RecordLogReader::Record> record = {}) {")]),
+        "      ReplayRecord(record->payload);\n",
+        "")]),
     ("journal_ignores_watermarks", [(
         "executor/dataflow_publish.cc",
         "    node.tracker->Force(effective, in.Number() != 0);\n",
         "    static_cast<void>(in.Number() + static_cast<uint64_t>(effective));\n")]),
-    ("merged_pipelines_count_steps_again", [(
-        "server/engine_jobs.cc",
-        "    target.SkipToStep(source.step());\n",
-        "")]),
+    ("sink_writes_not_numbered", [(
+        "executor/pipeline.cc",
+        "job->flow->WriteSinks(job->steps);",
+        "job->flow->WriteSinks(1);")]),
     ("watermark_not_restored", [(
         "executor/dataflow_publish.cc",
         "node.time.before = node.time.watermark = static_cast<int64_t>(in.Number());",

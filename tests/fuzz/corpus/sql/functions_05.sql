@@ -1,0 +1,1 @@
+SELECT f(a => 1, b => 2) FROM t;

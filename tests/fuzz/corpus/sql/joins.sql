@@ -1,0 +1,3 @@
+SELECT /*+ STATE_TTL('a' = '1d') */ a.*, b.x FROM a LEFT OUTER JOIN b ON a.id = b.id AND b.t BETWEEN a.t - INTERVAL '1' HOUR AND a.t
+CROSS JOIN UNNEST(a.tags) WITH ORDINALITY AS u (tag, n)
+JOIN c FOR SYSTEM_TIME AS OF a.proc AS d USING (id) WHERE EXISTS (SELECT 1 FROM e) AND a.x NOT IN (1, 2, NULL);

@@ -1,0 +1,1 @@
+CREATE TABLE c WITH ('k' = 'v') AS SELECT 1 AS x
