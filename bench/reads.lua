@@ -1,6 +1,6 @@
 -- For wrk: reads rows of the view `latest` by random keys, and ends with a line of JSON.
 request = function()
-  return wrk.format("GET", "/v1/views/latest/rows?key=" .. math.random(0, 9999))
+  return wrk.format("GET", "/v1/views/latest/rows?k=" .. math.random(0, 9999))
 end
 
 done = function(summary, latency)

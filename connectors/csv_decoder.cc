@@ -1,4 +1,5 @@
 // CSV by RFC 4180: fields straight into typed columns. Strings without escapes stay in the block.
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -75,7 +76,9 @@ class CsvDecoder final : public Decoder {
     targets_.assign(fields_.size(), -1);
     for (size_t i = 0; i < fields_.size(); ++i) {
       for (size_t k = 0; k < outputs_.size(); ++k) {
-        if (outputs_[k].name == fields_[i].text) targets_[i] = static_cast<int>(k);
+        if (outputs_[k].name != fields_[i].text) continue;
+        std::ranges::replace(targets_, static_cast<int>(k), -1);  // Of equal names the last counts.
+        targets_[i] = static_cast<int>(k);
       }
     }
   }

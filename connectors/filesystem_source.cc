@@ -237,8 +237,13 @@ class FilesystemSource final : public Source {
     } else {
       // In the order in which the targets were read.
       for (const FileProgress& target : targets) {
+        if (OffsetOf(target.name) >= target.offset) continue;
         const auto file = std::ranges::find(files, target.name, &FileEntry::name);
-        if (file == files.end() || OffsetOf(target.name) >= target.offset) continue;
+        if (file == files.end()) {
+          // Going on without its rows would give readers another answer than they have seen.
+          throw Error(ErrorCode::kIo, "file '" + target.name +
+                                          "' is gone, and its last records must be read again");
+        }
         replay_.emplace_back(std::move(*file), target.offset);
       }
     }

@@ -121,13 +121,19 @@ int CompareLists(const Values& a, const Values& b) {
 
 int Compare(const Value& a, const Value& b) {
   if (a.is_null() || b.is_null()) return int{b.is_null()} - int{a.is_null()};
-  if (const auto* left = std::get_if<double>(&a.data)) {
-    return CompareFloats(*left, std::get<double>(b.data));
-  }
-  if (const auto* left = std::get_if<Values>(&a.data)) {
-    return CompareLists(*left, std::get<Values>(b.data));
-  }
-  return a.data < b.data ? -1 : b.data < a.data ? 1 : 0;
+  return std::visit(
+      [&b](const auto& left) {
+        using T = std::decay_t<decltype(left)>;
+        const T& right = std::get<T>(b.data);
+        if constexpr (std::is_same_v<T, Values>) {
+          return CompareLists(left, right);
+        } else if constexpr (std::is_same_v<T, double>) {
+          return CompareFloats(left, right);
+        } else {
+          return left < right ? -1 : right < left ? 1 : 0;
+        }
+      },
+      a.data);
 }
 
 struct Table {

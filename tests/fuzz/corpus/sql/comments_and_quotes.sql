@@ -1,4 +1,4 @@
 -- a comment
 SELECT `a``b`, `select`, "x", 'multi
-line' /* block /* nested */ */ FROM `t$errors`;;
-Ünï -- broken
+line' /* block /* not nested */ FROM `t$errors`;;
+SELECT 1 AS `Ünï` -- end
