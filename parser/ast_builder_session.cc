@@ -21,7 +21,8 @@ constexpr std::array kObjectKinds = {ast::ObjectKind::kTable,
                                      ast::ObjectKind::kIndex,
                                      ast::ObjectKind::kSource,
                                      ast::ObjectKind::kSink,
-                                     ast::ObjectKind::kSubscription};
+                                     ast::ObjectKind::kSubscription,
+                                     ast::ObjectKind::kJob};
 
 }  // namespace
 

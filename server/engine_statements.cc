@@ -167,7 +167,7 @@ void Engine::State::CheckUnused(const std::string& table, SourceRange range) con
     if (job.kind != "INSERT" || (!reads && job.sink != table)) continue;
     throw Error(ErrorCode::kDependentObjects,
                 "\"" + table + "\" is used by the job \"" + job.name + "\"", range,
-                "drop the job first: DROP JOB '" + job.name + "'");
+                "drop the job first: DROP JOB `" + job.name + "`");
   }
 }
 
