@@ -75,7 +75,8 @@ void MemoryJob::Bind() {
   std::vector<Notice> notices;
   for (const ast::Statement& statement : Parse(options_.tables)) {
     const auto& create = std::get<ast::CreateTable>(statement.node);
-    catalog_.Add(BindCreateTable(create, "", Context(), &notices));
+    std::string text = options_.tables.substr(statement.range.offset, statement.range.length);
+    catalog_.Add(BindCreateTable(create, std::move(text), Context(), &notices));
   }
   const std::vector<ast::Statement> statements = Parse(options_.query);
   const auto& node = statements.at(0).node;
@@ -84,7 +85,7 @@ void MemoryJob::Bind() {
     return;
   }
   const auto& view = std::get<ast::CreateMaterializedView>(node);
-  plan_ = BindCreateMaterializedView(view, "", Context(), &notices).plan;
+  plan_ = BindCreateMaterializedView(view, options_.query, Context(), &notices).plan;
 }
 
 MemoryJob::MemoryJob(const MemoryJobOptions& options, std::shared_ptr<const MemoryInput> input)

@@ -22,7 +22,7 @@ CREATE VIEW bid AS
 SELECT bid.auction AS auction, bid.bidder AS bidder, bid.price AS price, bid.channel AS channel,
        bid.url AS url, dateTime, bid.extra AS extra
 FROM events WHERE event_type = 2;
-CREATE FUNCTION count_char(s STRING, c STRING) RETURN
+CREATE FUNCTION count_char(s STRING, c STRING) RETURNS BIGINT RETURN
   CHAR_LENGTH(s) - CHAR_LENGTH(REPLACE(s, c, ''));
 CREATE TABLE sink_q0 (auction BIGINT, bidder BIGINT, price BIGINT, dateTime TIMESTAMP(3),
   extra VARCHAR) WITH ('connector' = 'blackhole');

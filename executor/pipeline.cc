@@ -28,6 +28,7 @@ Pipeline::~Pipeline() {
   }
   commit_wake_.notify_all();
   if (committer_.joinable()) committer_.join();
+  jobs_.clear();  // Their sources call Wake() until they are gone.
 }
 
 void Pipeline::Start() {
