@@ -89,10 +89,10 @@ void GroupRow(const Setup& setup, size_t groups) {
 }
 
 void SlidingRow(const Setup& setup) {
-  const Numbers numbers = Draw(static_cast<size_t>(1e6), 1000);
+  constexpr int64_t kRowsPerSecond = 100'000;
+  const Numbers numbers = Draw(static_cast<size_t>(12e6 * setup.scale), 1000);
   auto input = std::make_shared<MemoryInput>(MakeInput(numbers.keys, numbers.values, kBatchRows));
-  // Three minutes of event time.
-  AddTimes(input.get(), 1'000'000 / 180);
+  AddTimes(input.get(), kRowsPerSecond);
   MemoryJobOptions tumble, hop;
   tumble.tables = hop.tables =
       std::string(kTimedTable) +

@@ -70,6 +70,7 @@ class AggregateOperator final : public Operator {
   void Update(const Batch& batch);
   void UpdateValues(const Batch& batch, Call& call, const int64_t* weights, const uint8_t* filter);
   void RefreshExtremes(std::span<char* const> groups);
+  void PrefetchRow(const char* group) const;
   void EmitChanges(const Emit& emit);
   void FireWindow(std::span<char* const> groups, const Emit& emit);
   void EmitRows(std::span<const char* const> states, std::span<const char* const> groups,

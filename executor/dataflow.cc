@@ -220,6 +220,9 @@ void Dataflow::RunToEnd(WorkerPool* pool, int64_t now_micros, int64_t deadline) 
     const bool ended = std::ranges::all_of(
         nodes_, [](const OpNode& node) { return !node.scan || node.scan->ended(); });
     if (ended) break;
+    if (environment_.cancelled && environment_.cancelled()) {
+      throw Error(ErrorCode::kShuttingDown, "the server is shutting down");
+    }
     if (deadline != 0 && NowMicros() > deadline) {
       throw Error(ErrorCode::kTimeout, "the query took longer than its timeout");
     }

@@ -46,6 +46,7 @@ struct DataflowEnvironment {
   // `writer` names the job, `step` the step being published, so that repeated appends are dropped.
   std::function<void(const Relation&, const std::string& writer, uint64_t step, const Batch&)>
       append_embedded;
+  std::function<bool()> cancelled;  // Pull queries: asked now and then; may be empty.
   std::function<bool(Batch)> collect;  // Result rows of queries; false: enough.
 };
 

@@ -29,8 +29,14 @@ uint64_t Generation() {
 template <class T>
 void CopyFixed(const Column& in, std::span<const uint32_t> from, std::span<const uint32_t> to,
                std::vector<std::shared_ptr<ViewChunk>>& chunks, size_t c) {
+  constexpr size_t kAhead = 16;
   const T* values = in.data<T>();
   for (size_t k = 0; k < to.size(); ++k) {
+    if (k + kAhead < to.size()) {
+      const uint32_t next = to[k + kAhead];
+      const T* cells = chunks[next / ViewChunk::kRows]->columns[c].template data<T>();
+      __builtin_prefetch(cells + next % ViewChunk::kRows, 1);
+    }
     Column& out = chunks[to[k] / ViewChunk::kRows]->columns[c];
     const size_t at = to[k] % ViewChunk::kRows;
     out.mutable_data<T>()[at] = values[from[k] * in.stride()];
@@ -119,7 +125,6 @@ uint32_t ViewPartition::NewSlot() {
 
 void ViewPartition::Write(const Batch& batch, std::span<const uint32_t> from,
                           std::span<const uint32_t> to) {
-  for (uint32_t slot : to) Writable(slot);
   for (size_t c = 0; c < batch.columns.size(); ++c) {
     const Column& in = batch.columns[c];
     if (!in.may_have_nulls() && WidthOf(in.type()) == 8 && in.children().empty()) {
@@ -141,6 +146,7 @@ void ViewPartition::Append(const Batch& changes) {
       to.push_back(NewSlot());
     }
   }
+  for (uint32_t slot : to) Writable(slot);
   Write(changes, from, to);
   for (uint32_t slot : to) {
     chunks_[slot / ViewChunk::kRows]->weights[slot % ViewChunk::kRows] = 1;

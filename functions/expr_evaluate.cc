@@ -139,11 +139,17 @@ Column EvaluateRows(const Expr& expr, const Batch& batch, std::span<const uint32
 std::vector<uint32_t> NonZero(const uint8_t* bytes, size_t size) {
   std::vector<uint32_t> rows(size + 8);
   size_t count = 0, i = 0;
-  // Eight rows at a time: selective predicates give many words of zeros.
+  // Eight rows at a time: selective predicates give many words of zeros, others many of ones.
+  constexpr uint64_t kAllTrue = 0x0101010101010101;
   for (; i + 8 <= size; i += 8) {
     uint64_t word;
     std::memcpy(&word, bytes + i, 8);
     if (word == 0) continue;
+    if (word == kAllTrue) {
+      for (size_t k = 0; k < 8; ++k) rows[count + k] = static_cast<uint32_t>(i + k);
+      count += 8;
+      continue;
+    }
     for (size_t k = 0; k < 8; ++k) {
       rows[count] = static_cast<uint32_t>(i + k);
       count += bytes[i + k] != 0;

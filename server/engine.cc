@@ -50,11 +50,11 @@ const EngineOptions& Engine::options() const { return state_->options; }
 ExecuteResult Engine::Execute(std::string_view sql, const ExecuteRequest& request) {
   ExecuteResult result;
   Session own;
-  State::Run run{&request, request.session ? request.session : &own, sql, false};
+  State::Run run{&request, request.session ? request.session : &own, sql};
   try {
     std::vector<ast::Statement> statements = Parse(sql);
     for (size_t i = 0; i < statements.size(); ++i) {
-      result.error_statement = i;
+      result.error_statement = run.index = i;
       if (state_->shutting_down)
         throw Error(ErrorCode::kShuttingDown, "the server is shutting down");
       StatementResult one = state_->ExecuteStatement(statements[i], run);
@@ -73,7 +73,7 @@ ExecuteResult Engine::ExecuteInit(std::string_view sql) {
   ExecuteResult result;
   Session session;
   ExecuteRequest request;
-  State::Run run{&request, &session, sql, false};
+  State::Run run{&request, &session, sql};
   try {
     std::vector<ast::Statement> statements = Parse(sql);
     for (size_t i = 0; i < statements.size(); ++i) {
@@ -173,6 +173,10 @@ StatementResult Engine::Lookup(const std::string& name, const std::vector<std::s
   result.has_rows = true;
   result.schema = view.spec().schema;
   std::shared_lock view_lock(it->second.pipeline->view_lock());
+  result.snapshot_step = view.published_step();
+  if (view.published_watermark() != kMinWatermark) {
+    result.snapshot_watermark = view.published_watermark();
+  }
   if (std::optional<Batch> found = view.Lookup(row)) result.rows.push_back(std::move(*found));
   return result;
 }

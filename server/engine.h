@@ -66,6 +66,7 @@ struct ExecuteRequest {
   int64_t timeout_micros = 0;  // 0: none
   bool wait_finished =
       false;  // INSERT and CREATE MATERIALIZED VIEW return when the job has finished.
+  // Comes with an empty batch about once a second while a push query has nothing.
   // Rows of SELECTs go here as they come, instead of StatementResult::rows. Returns false to end
   // the query.
   std::function<bool(const StatementResult&, const Batch&)> on_rows;

@@ -53,6 +53,7 @@ StatementResult Engine::State::Do(ast::QueryStatement& s, const std::string&, Ru
   StatementResult result;
   result.kind = "select";
   result.has_rows = true;
+  result.statement_index = run.index;
   if (s.query->emit.kind == ast::EmitKind::kChanges) {
     RunPush(*s.query, run, &result);
     return result;
@@ -163,6 +164,7 @@ void Engine::State::RunPull(Plan plan, const Run& run, StatementResult* result,
   flow_options.base_directory = options.base_directory;
   DataflowEnvironment environment = Environment(true);
   auto rows = Snapshot(plan, result);
+  environment.cancelled = [this] { return shutting_down.load(); };
   environment.read_view = [&rows](const std::string& name) { return std::move(rows[name]); };
   const uint64_t wanted = std::min<uint64_t>(cut.limit, run.request->max_rows);
   uint64_t left = wanted, skip = cut.offset;
@@ -211,6 +213,7 @@ void Engine::State::RunPush(ast::Query& query, const Run& run, StatementResult* 
   environment.collect = [&](Batch batch) { return Deliver(std::move(batch), run, result, &left); };
   Dataflow flow(plan, flow_options, std::move(environment));
   lock.unlock();
+  int64_t next_tick = 0;
   auto input = std::make_shared<Signal>();
   flow.OnReady([input] { input->Set(); });
   WorkerPool alone(1);
@@ -227,6 +230,9 @@ void Engine::State::RunPush(ast::Query& query, const Run& run, StatementResult* 
       continue;
     }
     input->WaitFor(std::chrono::milliseconds(100));
+    if (!run.request->on_rows || NowMicros() < next_tick) continue;
+    next_tick = NowMicros() + 1'000'000;
+    if (!run.request->on_rows(*result, Batch{})) left = 0;
   }
 }
 

@@ -112,7 +112,7 @@ void Engine::State::RecoverEntry(
     std::map<uint32_t, std::vector<std::unique_ptr<PipelineJob>>>* by_pipeline) {
   Entry entry = Decode(value);
   ExecuteRequest request;
-  Run run{&request, &entry.session, entry.sql, false};
+  Run run{&request, &entry.session, entry.sql};
   std::vector<Notice> ignored;
   std::vector<ast::Statement> statements = Parse(entry.sql);
   auto& node = statements.at(0).node;

@@ -248,7 +248,7 @@ ValidateResult Engine::Validate(std::string_view sql) {
   ValidateResult result;
   Session session;
   ExecuteRequest request;
-  State::Run run{&request, &session, sql, false};
+  State::Run run{&request, &session, sql};
   // A catalog of its own that knows what the engine's knows.
   Catalog scratch;
   auto context = [&] {

@@ -67,6 +67,7 @@ struct Engine::State {
     const ExecuteRequest* request;
     Session* session;
     std::string_view whole_text;
+    size_t index = 0;    // Of the statement.
     bool wrote = false;  // An INSERT came before: SELECT waits for it.
   };
   StatementResult ExecuteStatement(ast::Statement& statement, Run& run);

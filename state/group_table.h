@@ -60,7 +60,12 @@ class GroupTable {
       const size_t end = std::min(begin + kGroup, keys.size());
       Reserve(end - begin);
       for (size_t i = begin; i < end; ++i) __builtin_prefetch(&slots_[Home(keys.hash(i))]);
-      for (size_t i = begin; i < end; ++i) __builtin_prefetch(RowOf(slots_[Home(keys.hash(i))]));
+      for (size_t i = begin; i < end; ++i) {
+        // The header and, mostly on the next line, the key.
+        const char* row = RowOf(slots_[Home(keys.hash(i))]);
+        __builtin_prefetch(row, 1);
+        __builtin_prefetch(row + row_size(), 1);
+      }
       for (size_t i = begin; i < end; ++i) {
         bool created = false;
         rows[i] = FindOrInsert(keys[i], keys.hash(i), &created);
