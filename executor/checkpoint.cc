@@ -99,7 +99,7 @@ void Pipeline::Recover(std::vector<std::unique_ptr<PipelineJob>> jobs) {
       const uint64_t steps = in.Number();
       const std::string metadata = in.String();
       PipelineJob* job = FindJob(number);
-      if (job == nullptr) continue;
+      if (job == nullptr || metadata.empty()) continue;  // Dropped, or failed before any epoch.
       job->steps = steps;
       job->metadata = metadata;
       job->flow->Restore(*store_, metadata, pool_);

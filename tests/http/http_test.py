@@ -526,6 +526,21 @@ class ApiTest(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, response.text)
             time.sleep(0.02)
 
+    def test_idle_sources_hold_nobody_back(self):
+        self.rows_ok(
+            "SET 'table.exec.source.idle-timeout' = '100 ms';"
+            "CREATE TABLE idle_a (k STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts);"
+            "CREATE TABLE idle_b (k STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts);"
+            "CREATE VIEW idle_both AS SELECT * FROM idle_a UNION ALL SELECT * FROM idle_b;"
+            "CREATE MATERIALIZED VIEW idle_closed AS SELECT k, COUNT(*) AS n FROM TABLE("
+            "  TUMBLE(TABLE idle_both, DESCRIPTOR(ts), INTERVAL '10' SECOND))"
+            "  GROUP BY k, window_start, window_end EMIT ON WINDOW CLOSE;"
+            "INSERT INTO idle_a VALUES ('x', TIMESTAMP '2020-01-01 00:00:01'),"
+            "  ('x', TIMESTAMP '2020-01-01 00:00:21');"
+            "INSERT INTO idle_b VALUES ('y', TIMESTAMP '2020-01-01 00:00:02')"
+        )
+        self.await_rows("/v1/views/idle_closed/rows?order_by=k", [["x", 1], ["y", 1]])
+
     # -- ingest
 
     def ingest(self, body, kind, query=""):
