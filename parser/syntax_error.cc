@@ -15,7 +15,7 @@ namespace {
 using grammar::MillraceLexer;
 
 // Beyond this, trying costs more than the better message is worth.
-constexpr size_t kMaxTriedTokens = 1000;
+constexpr size_t kMaxTriedTokens = 300;
 constexpr size_t kMaxListedKeywords = 4;
 
 constexpr size_t kStatementWords[] = {

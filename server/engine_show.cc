@@ -76,30 +76,43 @@ StatementResult TextResult(std::string kind, std::vector<std::string> columns,
   return result;
 }
 
+std::vector<std::string> Engine::State::RelationNames(std::string_view kind) const {
+  std::vector<std::string> names;
+  for (const Relation* r : catalog.List()) {
+    if (kind.empty() || KindName(*r) == kind) names.push_back(r->name);
+  }
+  return names;
+}
+
+// The title and the names of the lists that are nothing else.
+std::optional<std::pair<std::string, std::vector<std::string>>> Engine::State::NamesOf(
+    const std::string& what, const Session& session) const {
+  if (what == "TABLES") return {{"table name", RelationNames("")}};
+  if (what == "VIEWS") return {{"view name", RelationNames("VIEW")}};
+  if (what == "MATERIALIZED VIEWS" || what == "MATERIALIZED TABLES") {
+    return {{"materialized view name", RelationNames("MATERIALIZED VIEW")}};
+  }
+  if (what == "FUNCTIONS" || what == "USER FUNCTIONS") {
+    std::vector<std::string> names;
+    for (const SqlFunction* f : catalog.ListFunctions()) names.push_back(f->name);
+    if (what == "FUNCTIONS")
+      std::ranges::copy(BuiltinFunctions().Names(), std::back_inserter(names));
+    return {{"function name", std::move(names)}};
+  }
+  if (what == "DATABASES") return {{"database name", catalog.Databases()}};
+  if (what == "CATALOGS") return {{"catalog name", {"default_catalog"}}};
+  if (what == "CURRENT DATABASE") return {{"current database name", {session.database}}};
+  if (what == "CURRENT CATALOG") return {{"current catalog name", {"default_catalog"}}};
+  return std::nullopt;
+}
+
 StatementResult Engine::State::Do(ast::Show& s, const std::string&, Run& run) {
   std::lock_guard lock(mutex);
-  std::vector<std::vector<std::string>> rows;
-  auto relations = [&](std::string_view kind) {
-    for (const Relation* r : catalog.List()) {
-      if (KindName(*r) == kind) rows.push_back({r->name});
-    }
-  };
   std::vector<std::string> columns;
-  if (s.what == "TABLES") {
-    columns = {"table name"};
-    for (const Relation* r : catalog.List()) rows.push_back({r->name});
-  } else if (s.what == "VIEWS") {
-    columns = {"view name"};
-    relations("VIEW");
-  } else if (s.what == "MATERIALIZED VIEWS" || s.what == "MATERIALIZED TABLES") {
-    columns = {"materialized view name"};
-    relations("MATERIALIZED VIEW");
-  } else if (s.what == "FUNCTIONS" || s.what == "USER FUNCTIONS") {
-    columns = {"function name"};
-    for (const SqlFunction* f : catalog.ListFunctions()) rows.push_back({f->name});
-    if (s.what == "FUNCTIONS") {
-      for (const std::string& name : BuiltinFunctions().Names()) rows.push_back({name});
-    }
+  std::vector<std::vector<std::string>> rows;
+  if (auto names = NamesOf(s.what, *run.session)) {
+    columns = {names->first};
+    for (std::string& name : names->second) rows.push_back({std::move(name)});
   } else if (s.what == "JOBS") {
     columns = {"job id", "job name", "status", "kind", "rows in", "rows out", "error"};
     for (const auto& [number, record] : jobs) {
@@ -107,18 +120,6 @@ StatementResult Engine::State::Do(ast::Show& s, const std::string&, Run& run) {
       rows.push_back({info.id, info.name, info.state, info.kind, std::to_string(info.rows_in),
                       std::to_string(info.rows_out), info.error ? info.error->message : ""});
     }
-  } else if (s.what == "DATABASES") {
-    columns = {"database name"};
-    for (const std::string& name : catalog.Databases()) rows.push_back({name});
-  } else if (s.what == "CATALOGS") {
-    columns = {"catalog name"};
-    rows.push_back({"default_catalog"});
-  } else if (s.what == "CURRENT DATABASE") {
-    columns = {"current database name"};
-    rows.push_back({run.session->database});
-  } else if (s.what == "CURRENT CATALOG") {
-    columns = {"current catalog name"};
-    rows.push_back({"default_catalog"});
   } else if (s.what == "COLUMNS" && s.scope) {
     columns = {"name", "type"};
     const Relation& relation = catalog.Get(*s.scope, *run.session);
@@ -244,16 +245,89 @@ ObjectInfo Engine::Object(std::string_view name) const {
   return info;
 }
 
+namespace {
+
+// Binds statements in a catalog of its own; nothing else happens.
+class Validator {
+ public:
+  Validator(Catalog* catalog, std::string base_directory)
+      : catalog_(*catalog), base_directory_(std::move(base_directory)) {}
+
+  ValidatedStatement Validate(ast::Statement& statement, std::string text) {
+    one_ = {};
+    text_ = std::move(text);
+    std::visit([this](auto& s) { Bind(s); }, statement.node);
+    return std::move(one_);
+  }
+
+ private:
+  PlanContext Context() const { return {&catalog_, &session_, base_directory_, false, {}}; }
+
+  void Take(const Plan& plan) {
+    one_.schema = plan.schema;
+    one_.plan = ExplainPlan(plan);
+    one_.reads = plan.reads;
+    std::ranges::copy(plan.notices, std::back_inserter(one_.notices));
+  }
+  void Bind(ast::CreateTable& s) {
+    one_.kind = "create_table";
+    catalog_.Add(BindCreateTable(s, text_, Context(), &one_.notices), s.name.range);
+  }
+  void Bind(ast::CreateView& s) {
+    one_.kind = "create_view";
+    catalog_.Add(BindCreateView(s, text_, Context(), &one_.notices), s.name.range);
+  }
+  void Bind(ast::CreateMaterializedView& s) {
+    one_.kind = "create_materialized_view";
+    Relation relation = BindCreateMaterializedView(s, text_, Context(), &one_.notices);
+    Take(*catalog_.Add(std::move(relation), s.name.range).plan);
+  }
+  void Bind(ast::CreateFunction& s) {
+    one_.kind = "create_function";
+    catalog_.AddFunction(BindCreateFunction(s, text_, Context()), s.or_replace, s.name.range);
+  }
+  void Bind(ast::CreateDatabase& s) {
+    one_.kind = "create_database";
+    catalog_.AddDatabase(s.name.parts.back().text, s.name.range);
+  }
+  void Bind(ast::Insert& s) {
+    one_.kind = "insert";
+    const Plan plan = PlanInsert(s, QueryMode::kContinuous, Context());
+    Take(plan);
+    one_.writes = {std::get<WriteSink>(plan.root->op).table->name};
+  }
+  void Bind(ast::QueryStatement& s) {
+    one_.kind = "select";
+    const bool push = s.query->emit.kind == ast::EmitKind::kChanges;
+    Take(PlanQuery(*s.query, push ? QueryMode::kContinuous : QueryMode::kPull, Context()));
+  }
+  void Bind(ast::Set& s) {
+    one_.kind = "set";
+    if (s.option) session_.settings[s.option->key] = s.option->value;
+  }
+  void Bind(ast::Use& s) {
+    one_.kind = "use";
+    if (s.kind == ast::UseKind::kDatabase) session_.database = s.name.parts.back().text;
+  }
+  void Bind(ast::Unsupported& s) {
+    throw Error(ErrorCode::kUnsupportedFeature, s.what + " is not supported", s.range);
+  }
+  template <class Other>
+  void Bind(Other&) {
+    one_.kind = "other";
+  }
+
+  Catalog& catalog_;
+  Session session_;
+  std::string base_directory_, text_;
+  ValidatedStatement one_;
+};
+
+}  // namespace
+
 ValidateResult Engine::Validate(std::string_view sql) {
   ValidateResult result;
-  Session session;
-  ExecuteRequest request;
-  State::Run run{&request, &session, sql};
-  // A catalog of its own that knows what the engine's knows.
-  Catalog scratch;
-  auto context = [&] {
-    return PlanContext{&scratch, &session, state_->options.base_directory, false, {}};
-  };
+  Catalog scratch;  // Knows what the engine's knows.
   try {
     {
       std::lock_guard lock(state_->mutex);
@@ -263,49 +337,13 @@ ValidateResult Engine::Validate(std::string_view sql) {
       for (const SqlFunction* f : state_->catalog.ListFunctions()) scratch.AddFunction(*f, true);
       for (const Relation* r : state_->catalog.List()) scratch.Add(*r);
     }
+    Validator validator(&scratch, state_->options.base_directory);
     std::vector<ast::Statement> statements = Parse(sql);
     for (size_t i = 0; i < statements.size(); ++i) {
       result.error_statement = i;
-      ast::Statement& statement = statements[i];
-      std::string text(sql.substr(statement.range.offset, statement.range.length));
-      ValidatedStatement one;
-      auto take_plan = [&](const Plan& plan) {
-        one.schema = plan.schema;
-        one.plan = ExplainPlan(plan);
-        one.reads = plan.reads;
-      };
-      if (auto* table = std::get_if<ast::CreateTable>(&statement.node)) {
-        one.kind = "create_table";
-        scratch.Add(BindCreateTable(*table, text, context(), &one.notices), table->name.range);
-      } else if (auto* view = std::get_if<ast::CreateView>(&statement.node)) {
-        one.kind = "create_view";
-        scratch.Add(BindCreateView(*view, text, context(), &one.notices), view->name.range);
-      } else if (auto* mv = std::get_if<ast::CreateMaterializedView>(&statement.node)) {
-        one.kind = "create_materialized_view";
-        const Relation& added = scratch.Add(
-            BindCreateMaterializedView(*mv, text, context(), &one.notices), mv->name.range);
-        take_plan(*added.plan);
-      } else if (auto* function = std::get_if<ast::CreateFunction>(&statement.node)) {
-        one.kind = "create_function";
-        scratch.AddFunction(BindCreateFunction(*function, text, context()), function->or_replace);
-      } else if (auto* insert = std::get_if<ast::Insert>(&statement.node)) {
-        one.kind = "insert";
-        const Plan plan = PlanInsert(*insert, QueryMode::kContinuous, context());
-        take_plan(plan);
-        one.notices = plan.notices;
-        one.writes = {std::get<WriteSink>(plan.root->op).table->name};
-      } else if (auto* query = std::get_if<ast::QueryStatement>(&statement.node)) {
-        one.kind = "select";
-        const Plan plan = PlanQuery(*query->query, QueryMode::kPull, context());
-        take_plan(plan);
-        one.notices = plan.notices;
-      } else if (std::holds_alternative<ast::Set>(statement.node)) {
-        one.kind = "set";
-        state_->Do(std::get<ast::Set>(statement.node), text, run);
-      } else {
-        one.kind = "other";
-      }
-      result.statements.push_back(std::move(one));
+      const SourceRange range = statements[i].range;
+      std::string text(sql.substr(range.offset, range.length));
+      result.statements.push_back(validator.Validate(statements[i], std::move(text)));
     }
   } catch (const Error& error) {
     result.error = error;

@@ -46,7 +46,7 @@ struct Engine::State {
   Catalog catalog;
   std::map<uint32_t, JobRecord> jobs;
   std::map<uint32_t, std::unique_ptr<Pipeline>> pipelines;
-  std::map<uint32_t, size_t> partitions;     // Of the pipelines.
+  std::map<uint32_t, size_t> partitions;  // Of the pipelines.
   uint32_t next_job = 1;
   uint64_t next_entry = 1;                  // Of the catalog's log.
   std::map<std::string, uint64_t> entries;  // "table:orders" to the number of its entry.
@@ -92,6 +92,13 @@ struct Engine::State {
   template <class Other>
   StatementResult Do(Other& s, const std::string& text, Run& run);  // UNSUPPORTED_FEATURE
 
+  std::vector<std::string> RelationNames(std::string_view kind) const;
+  std::optional<std::pair<std::string, std::vector<std::string>>> NamesOf(
+      const std::string& what, const Session& session) const;
+  StatementResult DropFunction(const ast::Drop& s);
+  StatementResult DropDatabase(const ast::Drop& s);
+  StatementResult DropJob(const ast::Drop& s);
+  StatementResult DropRelation(const ast::Drop& s, const Session& session);
   PlanContext ContextOf(const Run& run) const;
   bool recovering = false;
 

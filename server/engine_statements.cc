@@ -1,9 +1,9 @@
 // Statements: what each does to the catalog and the jobs.
 #include <algorithm>
 
+#include "base/hash.h"
 #include "parser/parse.h"
 #include "parser/print.h"
-#include "base/hash.h"
 #include "server/engine_state.h"
 #include "types/datetime.h"
 
@@ -64,7 +64,8 @@ StatementResult Engine::State::Do(Other& s, [[maybe_unused]] const std::string& 
   } else {
     // Named by its first words: ALTER TABLE, CREATE SINK.
     const size_t first = text.find(' ');
-    const size_t second = text.find_first_of(" \n(", first == std::string::npos ? first : first + 1);
+    const size_t second =
+        text.find_first_of(" \n(", first == std::string::npos ? first : first + 1);
     throw Error(ErrorCode::kUnsupportedFeature, text.substr(0, second) + " is not supported yet");
   }
 }
@@ -171,47 +172,43 @@ void Engine::State::CheckUnused(const std::string& table, SourceRange range) con
   }
 }
 
-StatementResult Engine::State::Do(ast::Drop& s, const std::string&, Run& run) {
-  std::lock_guard lock(mutex);
-  const std::string what = Lower(std::string(NameOf(s.kind)));
-  if (s.kind == ast::ObjectKind::kFunction) {
-    const std::string name = s.name.parts.back().text;
-    if (s.if_exists && !catalog.FindFunction(name))
-      return Done("drop_function", "Nothing to drop.");
-    catalog.DropFunction(name, s.name.range);
-    Unlog("function", Lower(name));
-    Unlog("function", name);
-    return Done("drop_function", "Function " + name + " dropped.");
+StatementResult Engine::State::DropFunction(const ast::Drop& s) {
+  const std::string name = s.name.parts.back().text;
+  if (s.if_exists && !catalog.FindFunction(name)) return Done("drop_function", "Nothing to drop.");
+  catalog.DropFunction(name, s.name.range);
+  Unlog("function", Lower(name));
+  Unlog("function", name);
+  return Done("drop_function", "Function " + name + " dropped.");
+}
+
+StatementResult Engine::State::DropDatabase(const ast::Drop& s) {
+  const std::string name = s.name.parts.back().text;
+  if (s.if_exists && !catalog.HasDatabase(name)) return Done("drop_database", "Nothing to drop.");
+  catalog.DropDatabase(name, s.name.range);
+  Unlog("database", name);
+  return Done("drop_database", "Database " + name + " dropped.");
+}
+
+StatementResult Engine::State::DropJob(const ast::Drop& s) {
+  const JobRecord* record = FindJob(s.name.parts.back().text);
+  if (!record && s.if_exists) return Done("drop_job", "Nothing to drop.");
+  if (!record) throw Error(ErrorCode::kNotFound, "there is no such job", s.name.range);
+  if (record->kind != "INSERT") {
+    throw Error(ErrorCode::kConflict, "the job feeds a materialized view", s.name.range,
+                "use DROP MATERIALIZED VIEW");
   }
-  if (s.kind == ast::ObjectKind::kDatabase) {
-    const std::string name = s.name.parts.back().text;
-    if (s.if_exists && !catalog.HasDatabase(name)) return Done("drop_database", "Nothing to drop.");
-    catalog.DropDatabase(name, s.name.range);
-    Unlog("database", name);
-    return Done("drop_database", "Database " + name + " dropped.");
-  }
-  if (s.kind == ast::ObjectKind::kJob) {
-    const JobRecord* record = FindJob(s.name.parts.back().text);
-    if (!record && s.if_exists) return Done("drop_job", "Nothing to drop.");
-    if (!record) throw Error(ErrorCode::kNotFound, "there is no such job", s.name.range);
-    if (record->kind != "INSERT") {
-      throw Error(ErrorCode::kConflict, "the job feeds a materialized view", s.name.range,
-                  "use DROP MATERIALIZED VIEW");
-    }
-    const std::string name = record->name;
-    Unlog("insert", name);
-    RemoveJob(record->number);
-    return Done("drop_job", "Job " + name + " dropped.");
-  }
-  if (s.kind != ast::ObjectKind::kTable && s.kind != ast::ObjectKind::kView &&
-      s.kind != ast::ObjectKind::kMaterializedView) {
-    throw Error(ErrorCode::kUnsupportedFeature, "DROP of this kind is not supported yet",
-                s.name.range);
-  }
-  const Relation* found = catalog.Find(s.name, *run.session);
-  if (!found && s.if_exists) return Done("drop_" + what, "Nothing to drop.");
-  const Relation& relation = found ? *found : catalog.Get(s.name, *run.session);
+  const std::string name = record->name;
+  Unlog("insert", name);
+  RemoveJob(record->number);
+  return Done("drop_job", "Job " + name + " dropped.");
+}
+
+StatementResult Engine::State::DropRelation(const ast::Drop& s, const Session& session) {
   using Kind = Relation::Kind;
+  const std::string what = Lower(std::string(NameOf(s.kind)));
+  const Relation* found = catalog.Find(s.name, session);
+  if (!found && s.if_exists) return Done("drop_" + what, "Nothing to drop.");
+  const Relation& relation = found ? *found : catalog.Get(s.name, session);
   const Kind expected = s.kind == ast::ObjectKind::kTable  ? Kind::kTable
                         : s.kind == ast::ObjectKind::kView ? Kind::kView
                                                            : Kind::kMaterializedView;
@@ -219,17 +216,19 @@ StatementResult Engine::State::Do(ast::Drop& s, const std::string&, Run& run) {
     throw Error(ErrorCode::kTableNotFound, "\"" + relation.name + "\" is not a " + what,
                 s.name.range);
   }
-  const std::string name = relation.name;
   if (s.cascade) {
     throw Error(ErrorCode::kUnsupportedFeature, "DROP … CASCADE is not supported yet",
                 s.name.range);
   }
+  const std::string name = relation.name;
   CheckUnused(name, s.name.range);
   const bool embedded = relation.embedded();
-  const bool materialized = relation.kind == Kind::kMaterializedView;
   catalog.Drop(name, s.name.range);
-  if (materialized) RemoveJob(FindViewJob(name)->number);
-  Unlog(materialized ? "mv" : expected == Kind::kTable ? "table" : "view", name);
+  if (expected == Kind::kMaterializedView) RemoveJob(FindViewJob(name)->number);
+  Unlog(expected == Kind::kMaterializedView ? "mv"
+        : expected == Kind::kTable          ? "table"
+                                            : "view",
+        name);
   if (embedded) {
     std::lock_guard logs_lock(logs_mutex);
     logs.erase(name);
@@ -238,6 +237,26 @@ StatementResult Engine::State::Do(ast::Drop& s, const std::string&, Run& run) {
   std::string kind = "drop_" + what;
   std::ranges::replace(kind, ' ', '_');
   return Done(std::move(kind), "Dropped " + name + ".");
+}
+
+StatementResult Engine::State::Do(ast::Drop& s, const std::string&, Run& run) {
+  std::lock_guard lock(mutex);
+  switch (s.kind) {
+    case ast::ObjectKind::kFunction:
+      return DropFunction(s);
+    case ast::ObjectKind::kDatabase:
+      return DropDatabase(s);
+    case ast::ObjectKind::kJob:
+      return DropJob(s);
+    case ast::ObjectKind::kTable:
+    case ast::ObjectKind::kView:
+    case ast::ObjectKind::kMaterializedView:
+      return DropRelation(s, *run.session);
+    default:
+      break;
+  }
+  throw Error(ErrorCode::kUnsupportedFeature, "DROP of this kind is not supported yet",
+              s.name.range);
 }
 
 StatementResult Engine::State::Do(ast::Set& s, const std::string&, Run& run) {
