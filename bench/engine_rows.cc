@@ -21,7 +21,8 @@ std::string ReadFile(const std::filesystem::path& path) {
 }
 
 std::string Replace(std::string text, std::string_view name, const std::string& value) {
-  for (size_t at; (at = text.find(name)) != std::string::npos;) text.replace(at, name.size(), value);
+  for (size_t at; (at = text.find(name)) != std::string::npos;)
+    text.replace(at, name.size(), value);
   return text;
 }
 
@@ -44,7 +45,7 @@ Cost RunSql(const Setup& setup, const std::string& tables, const std::string& sq
   });
 }
 
-size_t BidRows(const Setup& setup) { return static_cast<size_t>(1e6 * setup.scale); }
+size_t BidRows(const Setup& setup) { return static_cast<size_t>(2e6 * setup.scale); }
 
 Cost ReadBids(const Setup& setup, size_t partitions) {
   return RunSql(setup, ReadFile(setup.sql / "json_tables.sql"),
@@ -55,17 +56,18 @@ Cost ReadBids(const Setup& setup, size_t partitions) {
 
 void NexmarkRow(const Setup& setup, const std::string& query, double floor) {
   const auto events = static_cast<uint64_t>(5e6 * setup.scale);
-  const std::string tables = Replace(ReadFile(setup.sql / "nexmark_tables.sql"), "${EVENTS}",
-                                     std::to_string(events));
+  const std::string tables =
+      Replace(ReadFile(setup.sql / "nexmark_tables.sql"), "${EVENTS}", std::to_string(events));
   const std::string sql = ReadFile(setup.sql / ("nexmark_" + query + ".sql"));
   // The comment above the statement is the row's name.
   const std::string name = sql.substr(3, sql.find('\n') - 3);
-  Repeat({.name = "Nexmark " + name, .unit = "million events per CPU second", .floor = floor},
-         [&] {
-           const Cost cost = RunSql(setup, tables, sql, 1);
-           return static_cast<double>(events) / cost.cpu * 1e-6;
-         },
-         setup.rounds);
+  Repeat(
+      {.name = "Nexmark " + name, .unit = "million events per CPU second", .floor = floor},
+      [&] {
+        const Cost cost = RunSql(setup, tables, sql, 1);
+        return static_cast<double>(events) / cost.cpu * 1e-6;
+      },
+      setup.rounds);
 }
 
 void WriteBids(const Setup& setup) {
@@ -99,7 +101,9 @@ void JsonRow(const Setup& setup) {
            .unit = "million rows per CPU second",
            .kernel = "K2",
            .floor = 0.4},
-          {[&] { return DecodeRowsPerSecond({lines.data(), bytes}) * 1e-6; },
+          {[&] {
+             return DecodeRowsPerSecond({lines.data(), bytes}) * 1e-6;
+           },
            [&] { return static_cast<double>(rows) / ReadBids(setup, 1).cpu * 1e-6; }},
           setup.rounds);
 }

@@ -61,7 +61,8 @@ double AggregateRowsPerSecond(std::span<const int64_t> keys, std::span<const int
         homes[i] = static_cast<uint64_t>(keys[begin + i]) * 0x9E3779B97F4A7C15u >> shift;
         __builtin_prefetch(&slots[homes[i]], 1);
       }
-      for (size_t i = 0; i < count; ++i) AddRow(slots, homes[i], keys[begin + i], values[begin + i]);
+      for (size_t i = 0; i < count; ++i)
+        AddRow(slots, homes[i], keys[begin + i], values[begin + i]);
     }
   });
   Use(slots.data());

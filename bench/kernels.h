@@ -1,5 +1,5 @@
-// What the hardware gives on one core to loops written for one purpose: the yardsticks. None of them
-// uses anything of the product.
+// What the hardware gives on one core to loops written for one purpose: the yardsticks. None of
+// them uses anything of the product.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ namespace millrace::bench {
 double CopyBytesPerSecond();
 
 // K2: rows per CPU second of simdjson's on-demand parser over all of `lines` at once, taking
-// `auction` and `dateTime` into two arrays of 64-bit values. REQUIRES: `lines` is one bid a line, in
-// the order of the table's columns, and 64 readable bytes follow.
+// `auction` and `dateTime` into two arrays of 64-bit values. REQUIRES: `lines` is one bid a line,
+// in the order of the table's columns, and 64 readable bytes follow.
 double DecodeRowsPerSecond(std::span<const char> lines);
 
 // K3: rows per CPU second of count, sum and max by key in one open-addressing table that is large

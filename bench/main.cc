@@ -1,4 +1,5 @@
-// millrace_bench SQL_DIR SCRATCH_DIR SCALE ROUNDS ROW...: prints the rows as lines of JSON. See bench/run.
+// millrace_bench SQL_DIR SCRATCH_DIR SCALE ROUNDS ROW...: prints the rows as lines of JSON. See
+// bench/run.
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -17,8 +18,9 @@ std::map<std::string, std::function<void(const Setup&)>> Rows() {
   using namespace millrace::bench;
   std::map<std::string, std::function<void(const Setup&)>> rows;
   rows["k1"] = [](const Setup& setup) {
-    Repeat({.name = "K1 memcpy", .unit = "GB/s"}, [] { return CopyBytesPerSecond() * 1e-9; },
-           setup.rounds);
+    Repeat(
+        {.name = "K1 memcpy", .unit = "GB/s"}, [] { return CopyBytesPerSecond() * 1e-9; },
+        setup.rounds);
   };
   rows["filter"] = FilterRow;
   rows["group1k"] = [](const Setup& setup) { GroupRow(setup, 1'000); };

@@ -25,7 +25,7 @@ struct Result {
   std::string kernel;  // "K4", or another row's name; "" for none.
   double kernel_value = 0;
   double ratio = 0;
-  double floor = 0;  // 0: none.
+  double floor = 0;      // 0: none.
   bool at_most = false;  // The floor is a ceiling.
 };
 

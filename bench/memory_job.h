@@ -24,9 +24,9 @@ MemoryInput MakeInput(std::span<const int64_t> keys, std::span<const int64_t> va
 void AddTimes(MemoryInput* input, int64_t rate);
 
 struct MemoryJobOptions {
-  std::string tables;      // CREATE TABLE statements; the one without a connector is read.
-  std::string query;       // CREATE MATERIALIZED VIEW or INSERT.
-  std::string directory;   // "": no checkpoints.
+  std::string tables;     // CREATE TABLE statements; the one without a connector is read.
+  std::string query;      // CREATE MATERIALIZED VIEW or INSERT.
+  std::string directory;  // "": no checkpoints.
   int64_t checkpoint_interval_micros = 10'000'000;
   size_t partitions = 1;
 };

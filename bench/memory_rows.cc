@@ -100,17 +100,16 @@ void SlidingRow(const Setup& setup) {
       " WITH ('connector' = 'blackhole');";
   const auto query = [](const std::string& window) {
     return "INSERT INTO nowhere SELECT window_start, window_end, k, COUNT(*)"
-           " FROM TABLE(" + window + ") GROUP BY window_start, window_end, k";
+           " FROM TABLE(" +
+           window + ") GROUP BY window_start, window_end, k";
   };
   tumble.query = query("TUMBLE(TABLE numbers, DESCRIPTOR(t), INTERVAL '1' MINUTE)");
   hop.query = query("HOP(TABLE numbers, DESCRIPTOR(t), INTERVAL '1' SECOND, INTERVAL '1' MINUTE)");
-  Compare({.name = "HOP 1 min / 1 s, 1 k keys",
-           .unit = kRate,
-           .kernel = "TUMBLE 1 min",
-           .floor = 0.4},
-          {[&] { return RowsPerCpuSecond(tumble, input); },
-           [&] { return RowsPerCpuSecond(hop, input); }},
-          setup.rounds);
+  Compare(
+      {.name = "HOP 1 min / 1 s, 1 k keys", .unit = kRate, .kernel = "TUMBLE 1 min", .floor = 0.4},
+      {[&] { return RowsPerCpuSecond(tumble, input); },
+       [&] { return RowsPerCpuSecond(hop, input); }},
+      setup.rounds);
 }
 
 void CheckpointRow(const Setup& setup) {

@@ -210,6 +210,14 @@ void AggregateOperator::EmitRows(std::span<const char* const> states,
   if (out.size > 0) emit(std::move(out));
 }
 
+void AggregateOperator::DropEmptied() {
+  std::vector<char*> emptied;
+  for (const Touched& t : touched_) {
+    if (!Exists(t.group) && Rows(t.group) == 0 && !windowed()) emptied.push_back(t.group);
+  }
+  for (char* group : emptied) DropGroup(group);
+}
+
 // A step's groups are more than the caches hold.
 void AggregateOperator::PrefetchRow(const char* group) const {
   for (size_t at = 0; at < groups_.row_size(); at += kCacheLine) __builtin_prefetch(group + at);
@@ -269,11 +277,7 @@ void AggregateOperator::EmitChanges(const Emit& emit) {
     EmitRows(states, groups, std::vector<int64_t>(states.size(), 1), emit);
     context_->errors.resize(reported);  // Reported above.
   }
-  std::vector<char*> emptied;
-  for (const Touched& t : touched_) {
-    if (!Exists(t.group) && Rows(t.group) == 0 && !windowed()) emptied.push_back(t.group);
-  }
-  for (char* group : emptied) DropGroup(group);
+  DropEmptied();
   touched_.clear();
   before_.Clear();
 }

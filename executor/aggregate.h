@@ -76,6 +76,7 @@ class AggregateOperator final : public Operator {
   void EmitRows(std::span<const char* const> states, std::span<const char* const> groups,
                 std::vector<int64_t> weights, const Emit& emit);
   void DropGroup(char* group);
+  void DropEmptied();
   void CloseWindows(const StepTime& time, const Emit& emit);
   void CompactHeap();
   void EncodeGroup(const char* group, std::string* value) const;

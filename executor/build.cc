@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "executor/aggregate.h"
+#include "executor/slice_aggregate.h"
 #include "executor/sort.h"
 #include "executor/stateless.h"
 #include "planner/planner.h"
@@ -124,7 +125,8 @@ void DataflowBuilder::Instantiate(size_t at, Make make) {
 std::unique_ptr<TableScan> DataflowBuilder::OpenScan(const ScanTable& op) {
   const Relation& table = *op.table;
   const DataflowOptions& options = flow_.options_;
-  ScanOptions scan_options{options.partitions, options.batch_rows, options.step_rows};
+  ScanOptions scan_options{options.partitions, options.batch_rows, options.step_rows,
+                           emits_changes_};
   if (table.connector == nullptr) {
     auto source = flow_.environment_.open_embedded(table, op.columns);
     return std::make_unique<TableScan>(std::move(source), nullptr, scan_options);
@@ -244,7 +246,9 @@ size_t DataflowBuilder::AddOp(const Node& node, const AssignWindows& op) {
   Instantiate(at, [&](PartitionContext* context, size_t) {
     const auto late = late_after_.find(&node);
     const auto late_after = late == late_after_.end() ? std::nullopt : std::optional(late->second);
-    return std::make_unique<AssignWindowsOperator>(op, late_after, node.inputs[0]->schema, context);
+    const AssignWindows windows = sliced_.contains(&node) ? SliceAggregateOperator::Slices(op) : op;
+    return std::make_unique<AssignWindowsOperator>(windows, late_after, node.inputs[0]->schema,
+                                                   context);
   });
   return at;
 }
@@ -259,7 +263,9 @@ size_t DataflowBuilder::AddOp(const Node& node, const Aggregate& op) {
     if (std::holds_alternative<AssignWindows>(window->op)) {
       late_after_[window] = op.grace + op.allowed_lateness;
     }
+    if (SliceAggregateOperator::CanRun(op, *node.inputs[0])) return AddSliced(node, op, *window);
   }
+  emits_changes_ |= !op.emit_on_close;
   const size_t input = Add(*node.inputs[0]);
   const size_t at = AddNode("Aggregate", {input});
   Connect(input, at, 0, ExchangeKeys(op));
@@ -272,6 +278,28 @@ size_t DataflowBuilder::AddOp(const Node& node, const Aggregate& op) {
     options.tracked = flow_.options_.tracked;
     options.id = flow_.nodes_[at].id;
     return std::make_unique<AggregateOperator>(std::move(options), context);
+  });
+  return at;
+}
+
+// `windows` is the AssignWindows below.
+size_t DataflowBuilder::AddSliced(const Node& node, const Aggregate& op, const Node& windows) {
+  sliced_.insert(&windows);
+  const size_t input = Add(*node.inputs[0]);
+  const size_t at = AddNode("Aggregate", {input});
+  // All slices of a key meet, so their windows are no part of it.
+  std::vector<size_t> keys(op.keys.begin() + 1 + op.window_start.has_value(), op.keys.end());
+  Connect(input, at, 0, std::move(keys));
+  Instantiate(at, [&](PartitionContext* context, size_t) {
+    SliceAggregateOptions options;
+    options.plan = op;
+    options.windows = std::get<AssignWindows>(windows.op);
+    options.input_windows = node.inputs[0]->properties.window;
+    options.input = node.inputs[0]->schema;
+    options.output = node.schema;
+    options.tracked = flow_.options_.tracked;
+    options.id = flow_.nodes_[at].id;
+    return std::make_unique<SliceAggregateOperator>(std::move(options), context);
   });
   return at;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "executor/dataflow.h"
 
@@ -30,6 +31,7 @@ class DataflowBuilder {
   size_t AddOp(const Node& node, const Project& op);
   size_t AddOp(const Node& node, const AssignWindows& op);
   size_t AddOp(const Node& node, const Aggregate& op);
+  size_t AddSliced(const Node& node, const Aggregate& op, const Node& windows);
   size_t AddOp(const Node& node, const UnionAll& op);
   size_t AddOp(const Node& node, const Sort& op);
   size_t AddOp(const Node& node, const Materialize& op);
@@ -42,6 +44,8 @@ class DataflowBuilder {
   Dataflow& flow_;
   // Of window nodes whose windows one aggregate alone closes: how long after its end it takes rows.
   std::map<const Node*, int64_t> late_after_;
+  bool emits_changes_ = false;    // Some aggregate gives its changes after every step.
+  std::set<const Node*> sliced_;  // AssignWindows that give a row its slice only.
 };
 
 // The run-time form of a materialized view over this input.

@@ -3,12 +3,21 @@
 #include <algorithm>
 
 namespace millrace {
+namespace {
+
+// A step shorter than the one may become longer, and one longer than the other shorter.
+constexpr std::chrono::milliseconds kShortStep(50), kLongStep(120);
+constexpr size_t kMostGrowth = 16;
+constexpr size_t kBoundedGrowth = 4;
+
+}  // namespace
 
 TableScan::TableScan(std::unique_ptr<Source> source,
                      std::function<std::unique_ptr<Decoder>()> make_decoder, ScanOptions options)
     : source_(std::move(source)),
       options_(options),
       work_(options.partitions),
+      step_rows_(options.step_rows),
       rejects_(options.partitions),
       rows_(options.partitions) {
   for (size_t p = 0; make_decoder && p < options.partitions; ++p) {
@@ -43,10 +52,29 @@ void TableScan::Take(size_t i, SourceBatch batch) {
   next_worker_ = (next_worker_ + 1) % options_.partitions;
 }
 
+// Called as a step begins, so that the time since the last call is what that one took.
+void TableScan::AdaptStep() {
+  const auto now = std::chrono::steady_clock::now();
+  const auto took = now - step_began_;
+  step_began_ = now;
+  if (!options_.longer_steps) return;
+  // A bounded source is cut by rows alone, the same in every run and after every restart.
+  if (source_->bounded()) {
+    step_rows_ = options_.step_rows * kBoundedGrowth;
+    return;
+  }
+  if (!step_was_full_ || took > kLongStep) {
+    step_rows_ = std::max(options_.step_rows, step_rows_ / 2);
+  } else if (took < kShortStep) {
+    step_rows_ = std::min(options_.step_rows * kMostGrowth, step_rows_ * 2);
+  }
+}
+
 size_t TableScan::Poll() {
   RefreshPartitions();
+  AdaptStep();
   size_t taken = 0;
-  const size_t share = std::max<size_t>(1, options_.step_rows / std::max<size_t>(1, names_.size()));
+  const size_t share = std::max<size_t>(1, step_rows_ / std::max<size_t>(1, names_.size()));
   for (size_t i = 0; i < names_.size(); ++i) {
     for (size_t left = share; left > 0 && !finished_[i];) {
       SourceBatch batch = source_->Poll(i, std::min(left, options_.batch_rows));
@@ -59,6 +87,7 @@ size_t TableScan::Poll() {
     }
   }
   ended_ = source_->bounded() && std::ranges::all_of(finished_, [](uint8_t f) { return f != 0; });
+  step_was_full_ = taken > 0 && taken >= share * names_.size();
   return taken;
 }
 

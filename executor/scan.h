@@ -1,6 +1,7 @@
 // Reads one table for one job: polls its source partitions, decodes in parallel, keeps positions.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,7 +31,8 @@ struct ScanCut {
 struct ScanOptions {
   size_t partitions = 1;  // Of the pipeline.
   size_t batch_rows = 8192;
-  size_t step_rows = 65536;
+  size_t step_rows = 65536;   // Of one step.
+  bool longer_steps = false;  // More rows while steps are short, see Poll().
 };
 
 class TableScan {
@@ -39,8 +41,10 @@ class TableScan {
   TableScan(std::unique_ptr<Source> source, std::function<std::unique_ptr<Decoder>()> make_decoder,
             ScanOptions options);
 
-  // Driver: takes what the source has (bounded by step_rows) and deals it to the partitions.
-  // Returns the rows or records taken.
+  // Driver: takes what the source has and deals it to the partitions, up to step_rows. With
+  // longer_steps it is a multiple while the source has more than that for every step and the steps
+  // are short: what a step does once a group, it then does for more rows. Returns the rows or
+  // records taken.
   size_t Poll();
   // Driver: takes exactly what `cut` names.
   void Replay(const ScanCut& cut);
@@ -75,6 +79,7 @@ class TableScan {
     size_t source_partition;
     SourceBatch batch;
   };
+  void AdaptStep();
   void RefreshPartitions();
   void Take(size_t i, SourceBatch batch);
   void PushRows(Batch batch, size_t source_partition, PartitionContext* context, const Emit& emit);
@@ -88,8 +93,11 @@ class TableScan {
   std::map<std::string, SourcePosition> resume_;  // Of partitions not seen again yet.
   std::vector<std::vector<Work>> work_;           // By pipeline partition.
   size_t next_worker_ = 0;
-  std::vector<std::vector<TableReject>> rejects_;  // By pipeline partition.
-  std::vector<uint64_t> rows_;                     // By pipeline partition, in this step.
+  size_t step_rows_;                                  // Of the next step.
+  bool step_was_full_ = false;                        // The last one.
+  std::chrono::steady_clock::time_point step_began_;  // The last one.
+  std::vector<std::vector<TableReject>> rejects_;     // By pipeline partition.
+  std::vector<uint64_t> rows_;                        // By pipeline partition, in this step.
   uint64_t rows_in_ = 0, rejected_ = 0;
   bool ended_ = false;
 };

@@ -6,6 +6,8 @@
 namespace millrace {
 namespace {
 
+constexpr size_t kAhead = 16;  // Rows prefetched: the ones to change lie anywhere.
+
 void PutFixed64(uint64_t v, std::string* out) {
   out->append(reinterpret_cast<const char*>(&v), sizeof v);
 }
@@ -29,7 +31,6 @@ uint64_t Generation() {
 template <class T>
 void CopyFixed(const Column& in, std::span<const uint32_t> from, std::span<const uint32_t> to,
                std::vector<std::shared_ptr<ViewChunk>>& chunks, size_t c) {
-  constexpr size_t kAhead = 16;
   const T* values = in.data<T>();
   for (size_t k = 0; k < to.size(); ++k) {
     if (k + kAhead < to.size()) {
@@ -169,6 +170,9 @@ void ViewPartition::ApplyKeyed(const Batch& changes) {
     for (uint32_t i = 0; i < changes.size; ++i) {
       const int64_t weight = changes.weight(i);
       if ((weight > 0) != insert) continue;
+      if (i + kAhead < changes.size && SlotOf(rows_[i + kAhead]) != kNoSlot) {
+        __builtin_prefetch(&weight_of(SlotOf(rows_[i + kAhead])), 1);
+      }
       char* row = rows_[i];
       index_.BeforeChange(row);
       uint32_t& slot = SlotOf(row);

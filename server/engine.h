@@ -17,7 +17,7 @@ struct EngineOptions {
   bool sync = true;                  // fsync at commits.
   size_t partitions = 0;             // Of pipelines; 0: one a core.
   size_t batch_rows = 4096;
-  size_t step_rows = 65536;                         // What a step takes at most from one table.
+  size_t step_rows = 65536;                         // What a step takes from one table; jobs that emit changes may take a multiple.
   int64_t checkpoint_interval_micros = 10'000'000;  // 0: only when asked or shutting down.
   bool manual = false;                              // No driver threads: Step() drives (tests).
   size_t memory_limit = 0;  // Bytes of the process; 0: 80 % of the RAM or cgroup.
