@@ -220,7 +220,10 @@ class CsvDecoder final : public Decoder {
     const Type& type = builder.type();
     const bool null =
         settings_.null_literal && !field.quoted && field.text == *settings_.null_literal;
-    if (null || (field.text.empty() && type.id != TypeId::kString)) {
+    // Nothing between two delimiters; "" is text, or no bytes.
+    const bool blank = field.text.empty() && type.id != TypeId::kString &&
+                       !(field.quoted && type.id == TypeId::kBytes);
+    if (null || blank) {
       return AppendNull(output);
     }
     const size_t rows = builder.size();

@@ -24,8 +24,13 @@ class CsvEncoder final : public FormatDef::Encoder {
   void AppendText(std::string_view text, std::string* out) const {
     if (settings_.quote == 0 || !NeedsQuotes(text)) {
       out->append(text);
-      return;
+    } else {
+      AppendQuoted(text, out);
     }
+  }
+
+ private:
+  void AppendQuoted(std::string_view text, std::string* out) const {
     out->push_back(settings_.quote);
     for (char c : text) {
       if (c == settings_.quote) out->push_back(settings_.quote);
@@ -37,7 +42,6 @@ class CsvEncoder final : public FormatDef::Encoder {
     out->push_back(settings_.quote);
   }
 
- private:
   bool NeedsQuotes(std::string_view text) const {
     if (settings_.null_literal && text == *settings_.null_literal) return true;
     if (text.empty()) return types_.size() == 1;  // Else it would be a blank line.
@@ -62,6 +66,10 @@ class CsvEncoder final : public FormatDef::Encoder {
       AppendElements(column, type, row);
     } else {
       AppendValueText(column, type, row, style_, &text_);
+    }
+    // Bare, no bytes would be NULL.
+    if (text_.empty() && type.id == TypeId::kBytes && settings_.quote != 0) {
+      return AppendQuoted(text_, out);
     }
     AppendText(text_, out);
   }

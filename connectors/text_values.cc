@@ -296,6 +296,9 @@ std::optional<double> ParseDouble(std::string_view text) {
 
 std::optional<std::string_view> DecodeBase64(std::string_view text, Arena* arena) {
   text = Trim(text);
+  // Padding is optional, and completes a group of four.
+  const bool padded = text.ends_with('=');
+  if (padded && text.size() % 4 != 0) return {};
   for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
   if (text.size() % 4 == 1) return {};
   char* const begin = arena->Allocate(text.size() * 3 / 4 + 1);
