@@ -45,6 +45,10 @@ std::vector<size_t> ExchangeKeys(const Aggregate& op) {
   return keys.empty() ? op.keys : keys;
 }
 
+[[noreturn]] void NotBuilt(const Node& node, const std::string& what) {
+  throw Error(ErrorCode::kUnsupportedFeature, what + " not supported yet", node.range);
+}
+
 }  // namespace
 
 ViewSpec ViewSpecOf(const Materialize& op, const Node& input) {
@@ -303,6 +307,22 @@ size_t DataflowBuilder::AddSliced(const Node& node, const Aggregate& op, const N
   });
   return at;
 }
+
+size_t DataflowBuilder::AddOp(const Node& node, const SessionAggregate&) { NotBuilt(node, "session windows are"); }
+
+size_t DataflowBuilder::AddOp(const Node& node, const Join&) { NotBuilt(node, "joins are"); }
+
+size_t DataflowBuilder::AddOp(const Node& node, const IntervalJoin&) { NotBuilt(node, "interval joins are"); }
+
+size_t DataflowBuilder::AddOp(const Node& node, const TemporalJoin&) { NotBuilt(node, "temporal joins are"); }
+
+size_t DataflowBuilder::AddOp(const Node& node, const TopN&) { NotBuilt(node, "top-N queries are"); }
+
+size_t DataflowBuilder::AddOp(const Node& node, const Over&) { NotBuilt(node, "OVER is"); }
+
+size_t DataflowBuilder::AddOp(const Node& node, const SetMinus&) { NotBuilt(node, "INTERSECT and EXCEPT are"); }
+
+size_t DataflowBuilder::AddOp(const Node& node, const Unnest&) { NotBuilt(node, "UNNEST is"); }
 
 size_t DataflowBuilder::AddOp(const Node& node, const UnionAll&) {
   std::vector<size_t> inputs;

@@ -32,6 +32,14 @@ class DataflowBuilder {
   size_t AddOp(const Node& node, const AssignWindows& op);
   size_t AddOp(const Node& node, const Aggregate& op);
   size_t AddSliced(const Node& node, const Aggregate& op, const Node& windows);
+  size_t AddOp(const Node& node, const SessionAggregate& op);
+  size_t AddOp(const Node& node, const Join& op);
+  size_t AddOp(const Node& node, const IntervalJoin& op);
+  size_t AddOp(const Node& node, const TemporalJoin& op);
+  size_t AddOp(const Node& node, const TopN& op);
+  size_t AddOp(const Node& node, const Over& op);
+  size_t AddOp(const Node& node, const SetMinus& op);
+  size_t AddOp(const Node& node, const Unnest& op);
   size_t AddOp(const Node& node, const UnionAll& op);
   size_t AddOp(const Node& node, const Sort& op);
   size_t AddOp(const Node& node, const Materialize& op);

@@ -154,6 +154,14 @@ class NodeText {
     return text + "]";
   }
   std::string Describe(const UnionAll&) const { return "UnionAll"; }
+  std::string Describe(const SessionAggregate&) const { return "SessionAggregate"; }
+  std::string Describe(const Join&) const { return "Join"; }
+  std::string Describe(const IntervalJoin&) const { return "IntervalJoin"; }
+  std::string Describe(const TemporalJoin&) const { return "TemporalJoin"; }
+  std::string Describe(const TopN&) const { return "TopN"; }
+  std::string Describe(const Over&) const { return "Over"; }
+  std::string Describe(const SetMinus&) const { return "SetMinus"; }
+  std::string Describe(const Unnest&) const { return "Unnest"; }
   std::string Describe(const Sort& sort) const {
     std::vector<std::string> keys;
     for (const SortKey& key : sort.keys) {

@@ -113,12 +113,108 @@ struct Aggregate {
   int64_t state_ttl = 0;               // table.exec.state.ttl, microseconds; 0: for ever.
 };
 struct UnionAll {};
-// Pull queries only (continuous top-N is another node).
+enum class JoinKind : uint8_t { kInner, kLeft, kRight, kFull, kSemi, kAnti };
+// Inputs: left, right. Output: the left columns, then (but for semi and anti) the right ones, NULL
+// where an outer row has no partner.
+struct Join {
+  JoinKind kind = JoinKind::kInner;
+  std::vector<size_t> left_keys, right_keys;  // Pairwise equal, of equal types.
+  std::vector<bool> null_equal;  // Parallel: IS NOT DISTINCT FROM; else NULL equals nothing.
+  ExprPtr residual;              // BOOLEAN over the left columns, then the right ones; null: TRUE.
+  // Index into the keys of a window end of both sides (window join): rows are joined, and freed,
+  // when the watermark closes their window.
+  std::optional<size_t> window_end;
+  int64_t left_ttl = 0, right_ttl = 0;  // Microseconds without change; 0: for ever.
+};
+// A join whose right time lies in [left time + lower, left time + upper]; microseconds.
+struct IntervalJoin {
+  Join join;
+  size_t left_time = 0, right_time = 0;  // Columns of their inputs.
+  int64_t lower = 0, upper = 0;
+  bool event_time = true;
+};
+// Each left row with the right row of its key as of the left row's time (event time), or as it is
+// when the left row arrives (processing time, which later changes of the right do not touch).
+// `join.kind` is kInner or kLeft.
+struct TemporalJoin {
+  Join join;
+  bool event_time = true;
+  size_t left_time = 0, right_time = 0;  // Of event time.
+};
 struct SortKey {
   size_t column;
   bool descending = false;
   bool nulls_first = true;
 };
+// The rows whose rank within their partition is in [first, last].
+struct TopN {
+  enum class Rank : uint8_t { kRowNumber, kRank, kDenseRank };
+  Rank rank = Rank::kRowNumber;
+  std::vector<size_t> partition;  // Input columns.
+  std::vector<SortKey> order;     // Ties break by the row's encoded bytes.
+  int64_t first = 1;
+  std::optional<int64_t> last;
+  bool rank_output = false;            // Appends the rank, a BIGINT NOT NULL.
+  std::optional<size_t> window_end;    // Index into `partition`: state is freed at close.
+  bool emit_on_close = false;          // Of window top-N.
+  int64_t grace = 0;                   // Microseconds.
+  int64_t state_ttl = 0;               // Microseconds; 0: for ever.
+};
+// Appends a column for each call over the rows of the partition in `order`.
+struct OverBound {
+  enum class Kind : uint8_t { kUnbounded, kCurrentRow, kOffset };
+  Kind kind = Kind::kUnbounded;
+  bool following = false;
+  Value offset;  // ROWS: a BIGINT; RANGE: of a type that can be added to the order column's.
+};
+struct OverFrame {
+  bool rows = false;  // Else RANGE.
+  OverBound begin, end;
+};
+struct OverCall {
+  // An aggregate, or one of row_number, rank, dense_rank, percent_rank, cume_dist, ntile, lag, lead,
+  // first_value, last_value, nth_value.
+  std::string function;
+  std::optional<ResolvedAggregate> aggregate;
+  std::vector<size_t> arguments;  // Input columns.
+  std::optional<size_t> filter;   // Input BOOLEAN column.
+  bool distinct = false;
+  OverFrame frame;
+  Type result;
+};
+struct Over {
+  std::vector<size_t> partition;
+  std::vector<SortKey> order;
+  std::vector<OverCall> calls;
+  // By event time ascending over append-only input: rows are given once, when the watermark has
+  // passed them.
+  bool append_only = false;
+};
+// INTERSECT and EXCEPT of two inputs of one schema, and with `all` their forms for bags.
+struct SetMinus {
+  bool intersect = false;
+  bool all = false;
+};
+// Each row once for every element of its collections side by side (the shorter ones NULL), which
+// stand behind the row's columns: one column for an ARRAY's element, the fields of a ROW, two for a
+// MAP; then, `with_ordinality`, the position from 1. `outer` keeps a row without elements once.
+struct Unnest {
+  std::vector<ExprPtr> collections;
+  bool with_ordinality = false;
+  bool outer = false;
+};
+// GROUP BY over session windows. Output: window_start, window_end, window_time, the keys, the calls.
+struct SessionAggregate {
+  std::vector<size_t> keys;  // Input columns.
+  std::vector<AggregateCall> calls;
+  size_t time_column = 0;
+  int64_t gap = 0;  // Microseconds.
+  bool event_time = true;
+  bool emit_on_close = false;
+  int64_t grace = 0;
+  int64_t allowed_lateness = 0;
+};
+// Pull queries only (continuous top-N is another node).
 struct Sort {
   std::vector<SortKey> keys;  // Empty: only cuts.
   std::optional<int64_t> limit;
@@ -137,7 +233,8 @@ struct WriteSink {
 
 struct Node {
   std::variant<ScanTable, ScanView, ScanSystem, ValuesRows, Watermark, Filter, Project,
-               AssignWindows, Aggregate, UnionAll, Sort, Materialize, WriteSink>
+               AssignWindows, Aggregate, SessionAggregate, Join, IntervalJoin, TemporalJoin, TopN,
+               Over, SetMinus, Unnest, UnionAll, Sort, Materialize, WriteSink>
       op;
   std::vector<NodePtr> inputs;
   Schema schema;

@@ -127,6 +127,21 @@ struct Deriver {
   }
   Properties operator()(const Aggregate& aggregate) const;
   Properties operator()(const UnionAll&) const;
+  Properties operator()(const SessionAggregate&) const { return Changing(); }
+  Properties operator()(const Join&) const { return Changing(); }
+  Properties operator()(const IntervalJoin&) const { return Changing(); }
+  Properties operator()(const TemporalJoin&) const { return Changing(); }
+  Properties operator()(const TopN&) const { return Changing(); }
+  Properties operator()(const Over&) const { return Changing(); }
+  Properties operator()(const SetMinus&) const { return Changing(); }
+  Properties operator()(const Unnest&) const { return Changing(); }
+  // Promises nothing.
+  static Properties Changing() {
+    Properties out;
+    out.append_only = false;
+    out.state = {StateBound::Kind::kInputRows};
+    return out;
+  }
   Properties operator()(const Sort&) const {
     Properties out = input();
     out.append_only = true;

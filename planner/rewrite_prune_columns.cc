@@ -1,4 +1,4 @@
-#include <map>
+#include <numeric>
 #include <set>
 
 #include "planner/properties.h"
@@ -151,9 +151,24 @@ struct Pruner {
     for (SortKey& key : sort.keys) key.column = places[key.column];
     return places;
   }
+  Places operator()(SessionAggregate&) { return Whole(); }
+  Places operator()(Join&) { return Whole(); }
+  Places operator()(IntervalJoin&) { return Whole(); }
+  Places operator()(TemporalJoin&) { return Whole(); }
+  Places operator()(TopN&) { return Whole(); }
+  Places operator()(Over&) { return Whole(); }
+  Places operator()(SetMinus&) { return Whole(); }
+  Places operator()(Unnest&) { return Whole(); }
   Places operator()(Materialize&) { return All(); }
   Places operator()(WriteSink&) { return All(); }
 
+  // For nodes that need their inputs as they are.
+  Places Whole() {
+    for (NodePtr& input : self().inputs) PruneColumns(&input);
+    Places places(self().schema.size());
+    std::iota(places.begin(), places.end(), size_t{0});
+    return places;
+  }
   // For nodes whose output columns are their input's.
   Places Through() {
     Places places = Prune(input(), std::move(needs));
