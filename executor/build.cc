@@ -119,13 +119,6 @@ void DataflowBuilder::Connect(size_t from, size_t to, size_t port,
   flow_.nodes_[from].outputs.push_back(std::move(edge));
 }
 
-template <class Make>
-void DataflowBuilder::Instantiate(size_t at, Make make) {
-  for (size_t p = 0; p < flow_.options_.partitions; ++p) {
-    flow_.nodes_[at].instances.push_back(make(flow_.contexts_[p].get(), p));
-  }
-}
-
 std::unique_ptr<TableScan> DataflowBuilder::OpenScan(const ScanTable& op) {
   const Relation& table = *op.table;
   const DataflowOptions& options = flow_.options_;
@@ -319,8 +312,6 @@ size_t DataflowBuilder::AddOp(const Node& node, const TemporalJoin&) { NotBuilt(
 size_t DataflowBuilder::AddOp(const Node& node, const TopN&) { NotBuilt(node, "top-N queries are"); }
 
 size_t DataflowBuilder::AddOp(const Node& node, const Over&) { NotBuilt(node, "OVER is"); }
-
-size_t DataflowBuilder::AddOp(const Node& node, const SetMinus&) { NotBuilt(node, "INTERSECT and EXCEPT are"); }
 
 size_t DataflowBuilder::AddOp(const Node& node, const Unnest&) { NotBuilt(node, "UNNEST is"); }
 

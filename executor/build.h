@@ -19,8 +19,13 @@ class DataflowBuilder {
   size_t Add(const Node& node);  // Returns the node's place.
   size_t AddNode(std::string name, std::vector<size_t> inputs);
   void Connect(size_t from, size_t to, size_t port, std::optional<std::vector<size_t>> key);
+  // `make(context, partition)` gives each partition's operator.
   template <class Make>
-  void Instantiate(size_t at, Make make);
+  void Instantiate(size_t at, Make make) {
+    for (size_t p = 0; p < flow_.options_.partitions; ++p) {
+      flow_.nodes_[at].instances.push_back(make(flow_.contexts_[p].get(), p));
+    }
+  }
 
   size_t AddOp(const Node& node, const ScanTable& op);
   size_t AddOp(const Node& node, const ScanView& op);

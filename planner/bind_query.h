@@ -97,6 +97,7 @@ class QueryBinder {
   BoundQuery BindSelect(const ast::Select& select, const ast::Query& query);
   BoundQuery BindValues(const ast::Values& values, SourceRange range);
   BoundQuery BindSetOperation(const ast::SetOperation& operation, SourceRange range);
+  void NotifyUnboundedSet(std::string_view what, SourceRange range) const;
   std::vector<OutputColumn> ExpandItems(const ast::Select& select, const Scope& scope,
                                         const std::function<ExprPtr(const ast::Expr&)>& bind);
   std::vector<SortKey> BindOrderBy(const ast::Query& query, bool distinct,

@@ -1,4 +1,4 @@
-// VALUES, UNION and DISTINCT.
+// VALUES, set operations and DISTINCT.
 #include "fmt/format.h"
 #include "planner/bind_query.h"
 #include "planner/expr_binder.h"
@@ -41,6 +41,23 @@ NodePtr MakeUnion(std::vector<NodePtr> inputs, SourceRange range) {
     }
   }
   NodePtr node = MakeNode(UnionAll{}, std::move(inputs));
+  node->schema = std::move(schema);
+  node->range = range;
+  DeriveProperties(node.get());
+  return node;
+}
+
+// Both have one schema but for the columns' nullability.
+NodePtr MakeSetMinus(NodePtr left, NodePtr right, SetMinus set, SourceRange range) {
+  Schema schema = left->schema;
+  for (size_t i = 0; i < schema.size(); ++i) {
+    // A common row has no NULL where one side cannot have any.
+    if (set.intersect && !right->schema[i].type.nullable) schema[i].type.nullable = false;
+  }
+  std::vector<NodePtr> inputs;
+  inputs.push_back(std::move(left));
+  inputs.push_back(std::move(right));
+  NodePtr node = MakeNode(set, std::move(inputs));
   node->schema = std::move(schema);
   node->range = range;
   DeriveProperties(node.get());
@@ -155,17 +172,26 @@ BoundQuery QueryBinder::BindValues(const ast::Values& values, SourceRange range)
   return bound;
 }
 
+void QueryBinder::NotifyUnboundedSet(std::string_view what, SourceRange range) const {
+  if (mode_ == QueryMode::kPull) return;
+  Notify("UNBOUNDED_STATE",
+         fmt::format("{} keeps every distinct row of both queries for ever", what), range);
+}
+
 BoundQuery QueryBinder::BindSetOperation(const ast::SetOperation& operation, SourceRange range) {
   const std::string_view what = NameOf(operation.op, operation.all);
-  if (operation.op != ast::SetOperator::kUnion) {
-    ThrowUnsupported(fmt::format("{} is", what), range);
-  }
   BoundQuery left = BindQuery(*operation.left);
   BoundQuery right = BindQuery(*operation.right);
   const Schema schema = CommonSchema(*left.node, *right.node, what, operation.right->range);
   const std::string zone = context_.session->zone();
   left.node = CastTo(std::move(left.node), schema, zone);
   right.node = CastTo(std::move(right.node), schema, zone);
+  if (operation.op != ast::SetOperator::kUnion) {
+    const SetMinus set{operation.op == ast::SetOperator::kIntersect, operation.all};
+    NotifyUnboundedSet(what, range);
+    left.node = MakeSetMinus(std::move(left.node), std::move(right.node), set, range);
+    return left;
+  }
   std::vector<NodePtr> inputs;
   if (std::holds_alternative<UnionAll>(left.node->op)) {
     inputs = std::move(left.node->inputs);

@@ -160,7 +160,9 @@ class NodeText {
   std::string Describe(const TemporalJoin&) const { return "TemporalJoin"; }
   std::string Describe(const TopN&) const { return "TopN"; }
   std::string Describe(const Over&) const { return "Over"; }
-  std::string Describe(const SetMinus&) const { return "SetMinus"; }
+  std::string Describe(const SetMinus& set) const {
+    return fmt::format("{}{}", set.intersect ? "Intersect" : "Except", set.all ? " all" : "");
+  }
   std::string Describe(const Unnest&) const { return "Unnest"; }
   std::string Describe(const Sort& sort) const {
     std::vector<std::string> keys;

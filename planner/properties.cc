@@ -133,7 +133,7 @@ struct Deriver {
   Properties operator()(const TemporalJoin&) const { return Changing(); }
   Properties operator()(const TopN&) const { return Changing(); }
   Properties operator()(const Over&) const { return Changing(); }
-  Properties operator()(const SetMinus&) const { return Changing(); }
+  Properties operator()(const SetMinus&) const;
   Properties operator()(const Unnest&) const { return Changing(); }
   // Promises nothing.
   static Properties Changing() {
@@ -203,14 +203,15 @@ Properties Deriver::operator()(const Aggregate& aggregate) const {
   return out;
 }
 
-Properties Deriver::operator()(const UnionAll&) const {
-  Properties out = input();
-  out.state = {};
-  out.has_key = false;
-  out.key.clear();
+// What the inputs, which have one schema, say alike of time and windows; nothing else.
+Properties CommonTimes(const Node& node) {
+  Properties out;
+  const Properties& first = node.inputs[0]->properties;
+  out.event_times = first.event_times;
+  out.proctimes = first.proctimes;
+  out.window = first.window;
   for (const NodePtr& other : node.inputs) {
     const Properties& p = other->properties;
-    out.append_only = out.append_only && p.append_only;
     std::erase_if(out.event_times, [&](size_t c) { return !Contains(p.event_times, c); });
     std::erase_if(out.proctimes, [&](size_t c) { return !Contains(p.proctimes, c); });
     if (out.window.start != p.window.start || out.window.end != p.window.end ||
@@ -218,6 +219,31 @@ Properties Deriver::operator()(const UnionAll&) const {
       out.window = {};
     }
   }
+  return out;
+}
+
+Properties Deriver::operator()(const UnionAll&) const {
+  Properties out = CommonTimes(node);
+  out.append_only = std::ranges::all_of(
+      node.inputs, [](const NodePtr& branch) { return branch->properties.append_only; });
+  return out;
+}
+
+// Every row is one of the left input's, no more often than there.
+Properties Deriver::operator()(const SetMinus& set) const {
+  const Properties &left = input(), &right = node.inputs[1]->properties;
+  Properties out = CommonTimes(node);
+  out.append_only = set.intersect && left.append_only && right.append_only;
+  out.has_key = true;
+  if (left.has_key) {
+    out.key = left.key;
+  } else if (set.intersect && right.has_key) {
+    out.key = right.key;
+  } else {
+    out.has_key = !set.all;
+    for (size_t i = 0; i < node.schema.size() && out.has_key; ++i) out.key.push_back(i);
+  }
+  out.state = {StateBound::Kind::kInputRows};
   return out;
 }
 

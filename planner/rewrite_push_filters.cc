@@ -99,6 +99,13 @@ NodePtr PushBelowUnion(NodePtr node, Terms terms) {
   return AddFilter(std::move(node), std::move(terms));
 }
 
+// A term that can fail stays above: it would see rows that are not in the result.
+NodePtr PushBelowSet(NodePtr node, Terms terms) {
+  Terms below = Take(&terms, [](const Expr& term) { return NeverFails(term); });
+  for (NodePtr& input : node->inputs) input = Push(std::move(input), below);
+  return AddFilter(std::move(node), std::move(terms));
+}
+
 // `node` with the rows where all `terms` hold.
 NodePtr Push(NodePtr node, Terms terms) {
   if (auto* filter = std::get_if<Filter>(&node->op)) {
@@ -118,6 +125,9 @@ NodePtr Push(NodePtr node, Terms terms) {
   }
   if (std::holds_alternative<UnionAll>(node->op)) {
     return PushBelowUnion(std::move(node), std::move(terms));
+  }
+  if (std::holds_alternative<SetMinus>(node->op)) {
+    return PushBelowSet(std::move(node), std::move(terms));
   }
   return Here(std::move(node), std::move(terms));
 }

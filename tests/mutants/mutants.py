@@ -46,6 +46,36 @@ MUTANTS = [
         "if (global_ && groups_.size() == 0 &&",
         "if (false && global_ && groups_.size() == 0 &&")]),
 
+    # Set operations.
+    ("set_counts_without_weight", [(
+        "executor/set_minus.cc",
+        "counts.side[port] += batch.weight(i);",
+        "counts.side[port] += 1;")]),
+    ("set_sides_swapped", [(
+        "executor/build_set.cc",
+        "Connect(right, at, 1, row);",
+        "Connect(right, at, 0, row);")]),
+    ("set_emits_a_row_once", [(
+        "executor/set_minus.cc",
+        "weights.push_back(change);",
+        "weights.push_back(change > 0 ? 1 : -1);")]),
+    ("except_counts_down_to_one", [(
+        "executor/set_minus.cc",
+        "left > 0 && right == 0;",
+        "left > 0 && right <= 1;")]),
+    ("set_forgets_rows_of_one_side", [(
+        "executor/set_minus.cc",
+        "counts.side[0] == 0 && counts.side[1] == 0",
+        "counts.side[0] == 0 || counts.side[1] == 0")]),
+    ("set_restores_nothing", [(
+        "executor/set_minus.cc",
+        "std::memcpy(&CountsOf(row), value.data(), sizeof(Counts));",
+        "")]),
+    ("set_rows_stay_touched", [(
+        "executor/set_minus.cc",
+        "GroupTable::header(t.row).touched = false;",
+        "")]),
+
     # Time and windows.
     ("window_closes_a_millisecond_late", [(
         "executor/aggregate.cc",
