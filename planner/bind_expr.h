@@ -15,6 +15,8 @@ struct ScopeColumn {
   std::string name;
   Type type;
   bool system = false;  // Not in `*`: hidden columns.
+  // USING or NATURAL put another column in its place: only its table's name reaches it.
+  bool merged = false;
 };
 
 struct Scope {

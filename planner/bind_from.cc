@@ -176,7 +176,7 @@ BoundInput QueryBinder::BindFrom(const ast::TableExpr* from) {
   } else if (std::holds_alternative<ast::MatchRecognize>(from->node)) {
     ThrowUnsupported("MATCH_RECOGNIZE is", from->range);
   } else {
-    ThrowUnsupported("joins are", from->range);
+    input = BindJoin(std::get<ast::JoinRef>(from->node), from->range);
   }
   if (from->alias) Rename(*from->alias, &input);
   return input;

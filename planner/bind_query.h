@@ -110,6 +110,7 @@ class QueryBinder {
   std::optional<int64_t> BindCount(const ast::ExprPtr& expr, std::string_view what) const;
   EmitMode BindEmit(const ast::Emit& emit);
 
+  BoundInput BindJoin(const ast::JoinRef& join, SourceRange range);  // In bind_join.cc.
   BoundInput BindTable(const ast::TableRef& table, SourceRange range);
   BoundInput BindCommonTable(const VisibleTable& table);
   BoundInput BindRelation(const Relation& relation, const ast::TableRef& table, SourceRange range);

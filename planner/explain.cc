@@ -4,6 +4,7 @@
 
 #include "fmt/format.h"
 #include "fmt/ranges.h"
+#include "planner/join.h"
 #include "planner/planner.h"
 #include "planner/properties.h"
 
@@ -39,6 +40,24 @@ std::vector<std::string> Pick(const std::vector<size_t>& indices, const ColumnLi
   std::vector<std::string> names;
   for (size_t index : indices) names.push_back(columns[index].name);
   return names;
+}
+
+std::string_view NameOf(const Join& join) {
+  switch (join.kind) {
+    case JoinKind::kInner:
+      return join.left_keys.empty() && !join.residual ? "CrossJoin" : "InnerJoin";
+    case JoinKind::kLeft:
+      return "LeftJoin";
+    case JoinKind::kRight:
+      return "RightJoin";
+    case JoinKind::kFull:
+      return "FullJoin";
+    case JoinKind::kSemi:
+      return "SemiJoin";
+    case JoinKind::kAnti:
+      return "AntiJoin";
+  }
+  return "";
 }
 
 class NodeText {
@@ -155,7 +174,20 @@ class NodeText {
   }
   std::string Describe(const UnionAll&) const { return "UnionAll"; }
   std::string Describe(const SessionAggregate&) const { return "SessionAggregate"; }
-  std::string Describe(const Join&) const { return "Join"; }
+  std::string Describe(const Join& join) const {
+    const Schema &left = node_.inputs[0]->schema, &right = node_.inputs[1]->schema;
+    const std::vector<std::string> names = JoinNames(left, right);
+    std::vector<std::string> keys;
+    for (size_t k = 0; k < join.left_keys.size(); ++k) {
+      keys.push_back(fmt::format("{} {} {}", names[join.left_keys[k]],
+                                 join.null_equal[k] ? "IS NOT DISTINCT FROM" : "=",
+                                 names[left.size() + join.right_keys[k]]));
+    }
+    std::string text(NameOf(join));
+    if (!keys.empty()) text += fmt::format(" on {}", fmt::join(keys, " AND "));
+    if (join.residual) text += " where " + ToString(*join.residual, names);
+    return text;
+  }
   std::string Describe(const IntervalJoin&) const { return "IntervalJoin"; }
   std::string Describe(const TemporalJoin&) const { return "TemporalJoin"; }
   std::string Describe(const TopN&) const { return "TopN"; }
@@ -194,7 +226,30 @@ class NodeText {
   std::vector<std::string> inputs_;  // Names of the first input's columns.
 };
 
+// What a join keeps of one input.
+std::string SideText(const Node& input, const std::vector<size_t>& keys, int64_t ttl) {
+  std::string text = "all rows";
+  if (JoinsByKey(input.properties, keys)) {
+    text = keys.empty() ? "one row" : "one row per " + Columns(input.properties.key, input.schema);
+  }
+  if (ttl > 0) text += fmt::format(" for {} without change", Duration(ttl));
+  return text;
+}
+
+std::string JoinStateText(const Node& node, bool pull) {
+  const Join& join = std::get<Join>(node.op);
+  std::string text =
+      fmt::format("left {}, right {}", SideText(*node.inputs[0], join.left_keys, join.left_ttl),
+                  SideText(*node.inputs[1], join.right_keys, join.right_ttl));
+  const bool unbounded = !pull && (join.left_ttl == 0 || join.right_ttl == 0);
+  return unbounded ? text + ", unbounded: set table.exec.state.ttl" : text;
+}
+
 std::string StateText(const Node& node, bool pull) {
+  if (std::holds_alternative<Join>(node.op) &&
+      node.properties.state.kind != StateBound::Kind::kOpenWindows) {
+    return JoinStateText(node, pull);
+  }
   const Properties& p = node.properties;
   const std::string key = p.key.empty() ? "one row" : "one row per " + Columns(p.key, node.schema);
   const bool bounded = pull || p.key.empty() || std::holds_alternative<Materialize>(node.op);

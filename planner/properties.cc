@@ -128,7 +128,7 @@ struct Deriver {
   Properties operator()(const Aggregate& aggregate) const;
   Properties operator()(const UnionAll&) const;
   Properties operator()(const SessionAggregate&) const { return Changing(); }
-  Properties operator()(const Join&) const { return Changing(); }
+  Properties operator()(const Join& join) const { return JoinProperties(node, join); }
   Properties operator()(const IntervalJoin&) const { return Changing(); }
   Properties operator()(const TemporalJoin&) const { return Changing(); }
   Properties operator()(const TopN&) const { return Changing(); }

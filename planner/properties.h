@@ -14,6 +14,12 @@ void DeriveProperties(Node* node);
 // The same for the whole tree, inputs first.
 void DeriveTree(Node* node);
 
+// What a regular join promises; the node's other fields are set.
+Properties JoinProperties(const Node& node, const Join& join);
+// Whether the join keys contain the side's key, so that each row of the other side has at most one
+// partner there.
+bool JoinsByKey(const Properties& side, const std::vector<size_t>& join_keys);
+
 // Nodes with schema and properties. A Project's schema has the types of `exprs`.
 NodePtr MakeFilter(NodePtr input, ExprPtr predicate, SourceRange range = {});
 NodePtr MakeProject(NodePtr input, std::vector<ExprPtr> exprs, std::vector<std::string> names,

@@ -102,6 +102,8 @@ void SetRanges(Node* node, SourceRange range) {
     watermark->expr = WithRange(watermark->expr, range);
   } else if (auto* project = std::get_if<Project>(&node->op)) {
     for (ExprPtr& expr : project->exprs) expr = WithRange(expr, range);
+  } else if (auto* join = std::get_if<Join>(&node->op)) {
+    join->residual = WithRange(join->residual, range);
   }
   for (NodePtr& input : node->inputs) SetRanges(input.get(), range);
 }
@@ -135,6 +137,7 @@ ExprPtr Conjoin(std::vector<ExprPtr> terms) {
 void Rewrite(Plan* plan) {
   plan->root = MergeProjects(std::move(plan->root));
   plan->root = PushFilters(std::move(plan->root));
+  plan->root = ProjectJoinKeys(std::move(plan->root));
   PruneColumns(&plan->root);
   plan->root = MergeProjects(std::move(plan->root));
   // Pull queries have no late rows.

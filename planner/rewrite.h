@@ -20,6 +20,8 @@ void Rewrite(Plan* plan);
 NodePtr PushFilters(NodePtr node);
 // Joins adjacent projections where no work is done twice, and removes those that do nothing.
 NodePtr MergeProjects(NodePtr node);
+// Computes the sides of equalities between expressions below their join, so that they become keys.
+NodePtr ProjectJoinKeys(NodePtr node);
 // Removes columns that nothing above uses, down into the scans. The root keeps all of its own.
 void PruneColumns(NodePtr* root);
 // Lets an updating aggregate leave out the old rows where only projections of plain columns lie

@@ -41,6 +41,7 @@ std::vector<size_t> FindColumns(const Scope& scope, Parts qualifier, std::string
   for (size_t i = 0; i < scope.columns.size(); ++i) {
     const ScopeColumn& column = scope.columns[i];
     if (!SameName(name, column.name, exact)) continue;
+    if (qualifier.empty() && column.merged) continue;
     if (qualifier.empty() || Qualifies(qualifier, column.qualifier, exact)) found.push_back(i);
   }
   const auto is_system = [&](size_t i) { return scope.columns[i].system; };
@@ -167,7 +168,7 @@ std::vector<size_t> Scope::Star(const std::optional<ast::QualifiedName>& qualifi
   std::vector<size_t> found;
   for (const bool exact : {true, false}) {
     for (size_t i = 0; i < columns.size(); ++i) {
-      if (columns[i].system) continue;
+      if (columns[i].system || (columns[i].merged && !qualifier)) continue;
       if (!qualifier || Qualifies(qualifier->parts, columns[i].qualifier, exact)) {
         found.push_back(i);
       }

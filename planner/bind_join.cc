@@ -1,0 +1,192 @@
+// Joins in FROM: their scope, the columns that USING and NATURAL merge, and their condition.
+#include <algorithm>
+
+#include "fmt/format.h"
+#include "planner/bind_query.h"
+#include "planner/join.h"
+#include "planner/properties.h"
+#include "planner/rewrite.h"
+
+namespace millrace {
+namespace {
+
+JoinKind KindOf(ast::JoinKind kind) {
+  switch (kind) {
+    case ast::JoinKind::kLeft:
+      return JoinKind::kLeft;
+    case ast::JoinKind::kRight:
+      return JoinKind::kRight;
+    case ast::JoinKind::kFull:
+      return JoinKind::kFull;
+    case ast::JoinKind::kInner:
+    case ast::JoinKind::kCross:
+      break;
+  }
+  return JoinKind::kInner;
+}
+
+// The scope's columns, one for every column of the node.
+std::vector<ScopeColumn> ColumnsOf(const BoundInput& input) {
+  std::vector<ScopeColumn> columns = input.scope.columns;
+  for (size_t i = columns.size(); i < input.node->schema.size(); ++i) {
+    columns.push_back({"", "", input.node->schema[i].type, /*system=*/true});
+  }
+  return columns;
+}
+
+// Binds one join whose inputs are bound.
+class JoinBinder {
+ public:
+  JoinBinder(const QueryBinder& binder, const ast::JoinRef& join, BoundInput left, BoundInput right)
+      : binder_(binder),
+        join_(join),
+        kind_(KindOf(join.kind)),
+        zone_(binder.context().session->zone()),
+        left_(std::move(left)),
+        right_(std::move(right)),
+        left_columns_(left_.node->schema.size()),
+        right_columns_(ColumnsOf(right_)) {
+    scope_.columns = ColumnsOf(left_);
+    scope_.columns.insert(scope_.columns.end(), right_columns_.begin(), right_columns_.end());
+  }
+
+  BoundInput Bind(SourceRange range) {
+    for (const ast::Name& name : join_.using_columns) Merge(name);
+    if (join_.natural) MergeCommonNames(range);
+    if (join_.on) {
+      ExprPtr on = BindPredicate(*join_.on, scope_, binder_.context(), "ON", binder_.notices());
+      CheckRepeatable(*on);
+      SplitConjunction(on, &terms_);
+    }
+    BoundInput input;
+    Join join;
+    join.kind = kind_;
+    join.left_ttl = join.right_ttl = binder_.DurationSetting("table.exec.state.ttl");
+    input.node = MakeJoin(std::move(join), std::move(left_.node), std::move(right_.node),
+                          std::move(terms_), range);
+    for (size_t i = 0; i < scope_.columns.size(); ++i) {
+      scope_.columns[i].type = input.node->schema[i].type;
+    }
+    input.scope = std::move(scope_);
+    return merged_.empty() ? std::move(input) : PutMergedFirst(std::move(input), range);
+  }
+
+ private:
+  struct Merged {
+    std::string name;
+    size_t left, right;  // In the join's output.
+    Type type;
+    SourceRange range;
+  };
+
+  // The column that an unqualified name means in one of the inputs.
+  size_t Find(const ast::Name& name, bool right) const {
+    Scope scope;
+    scope.columns = right ? right_columns_
+                          : std::vector<ScopeColumn>(scope_.columns.begin(),
+                                                     scope_.columns.begin() + left_columns_);
+    const ExprPtr column = binder_.Bind(ast::Expr{ast::ColumnRef{{name}}, name.range}, scope);
+    const size_t index = std::get<ColumnExpr>(column->node).index;
+    return right ? left_columns_ + index : index;
+  }
+
+  void Merge(const ast::Name& name) {
+    const size_t left = Find(name, false), right = Find(name, true);
+    ExprPtr l = Column(left, name.range), r = Column(right, name.range);
+    const std::optional<Type> common = CommonType(l->type, r->type);
+    if (!common) {
+      throw Error(ErrorCode::kTypeMismatch,
+                  fmt::format("column \"{}\" is {} on the left and {} on the right", name.text,
+                              l->type.ToString(), r->type.ToString()),
+                  name.range, "join them ON with a CAST");
+    }
+    const bool nullable = l->type.nullable || r->type.nullable;
+    merged_.push_back({name.text, left, right, common->AsNullable(nullable), name.range});
+    terms_.push_back(MakeCall("=", {std::move(l), std::move(r)}, zone_, name.range));
+  }
+
+  void MergeCommonNames(SourceRange range) {
+    const std::vector<ScopeColumn> left(scope_.columns.begin(),
+                                        scope_.columns.begin() + left_columns_);
+    const auto visible = [](const ScopeColumn& column, const std::string& name) {
+      return !column.system && !column.merged && column.name == name;
+    };
+    for (const ScopeColumn& column : left) {
+      if (!visible(column, column.name)) continue;
+      const bool common = std::any_of(right_columns_.begin(), right_columns_.end(),
+                                      [&](const auto& c) { return visible(c, column.name); });
+      if (common) Merge({column.name, range, /*quoted=*/true});
+    }
+  }
+
+  // The value that stands for both: that of the side whose rows are all there.
+  ExprPtr ValueOf(const Merged& merged, const Schema& schema) const {
+    const auto value = [&](size_t i) {
+      return MakeCast(MakeColumnExpr(i, schema[i].type, merged.range), merged.type, false, zone_);
+    };
+    if (kind_ == JoinKind::kRight) return value(merged.right);
+    if (kind_ != JoinKind::kFull) return value(merged.left);
+    const ExprPtr left = value(merged.left), right = value(merged.right);
+    ExprPtr missing = MakeCall("is_null", {left}, zone_, merged.range);
+    return std::make_shared<const Expr>(
+        Expr{merged.type, merged.range, CaseExpr{{{std::move(missing), right}}, left}});
+  }
+
+  // `*` gives the merged columns first, and those behind them only by their tables' names.
+  BoundInput PutMergedFirst(BoundInput input, SourceRange range) const {
+    const Schema& schema = input.node->schema;
+    std::vector<ExprPtr> exprs;
+    std::vector<std::string> names;
+    Scope scope;
+    for (const Merged& merged : merged_) {
+      exprs.push_back(ValueOf(merged, schema));
+      names.push_back(merged.name);
+      scope.columns.push_back({"", merged.name, exprs.back()->type});
+      input.scope.columns[merged.left].merged = input.scope.columns[merged.right].merged = true;
+    }
+    for (ExprPtr& column : AllColumns(schema)) exprs.push_back(std::move(column));
+    for (std::string& name : NamesOf(schema)) names.push_back(std::move(name));
+    scope.columns.insert(scope.columns.end(), input.scope.columns.begin(),
+                         input.scope.columns.end());
+    input.node = MakeProject(std::move(input.node), std::move(exprs), std::move(names), range);
+    input.scope = std::move(scope);
+    return input;
+  }
+
+  ExprPtr Column(size_t index, SourceRange range) const {
+    return MakeColumnExpr(index, scope_.columns[index].type, range);
+  }
+
+  // A condition that is evaluated again when a row leaves must come to the same.
+  void CheckRepeatable(const Expr& on) const {
+    binder_.CheckRepeatable(*left_.node, on);
+    binder_.CheckRepeatable(*right_.node, on);
+    if (kind_ == JoinKind::kInner || binder_.mode() == QueryMode::kPull || IsDeterministic(on)) {
+      return;
+    }
+    ThrowUnsupported(
+        "functions with a new value at every call in the condition of an outer join are", on.range);
+  }
+
+  const QueryBinder& binder_;
+  const ast::JoinRef& join_;
+  const JoinKind kind_;
+  const std::string zone_;
+  BoundInput left_, right_;
+  const size_t left_columns_;
+  std::vector<ScopeColumn> right_columns_;
+  Scope scope_;  // Of both, with the types that the condition sees.
+  std::vector<Merged> merged_;
+  std::vector<ExprPtr> terms_;
+};
+
+}  // namespace
+
+BoundInput QueryBinder::BindJoin(const ast::JoinRef& join, SourceRange range) {
+  if (join.within) ThrowUnsupported("WITHIN is", join.within->before->range);
+  BoundInput left = BindFrom(join.left.get());
+  BoundInput right = BindFrom(join.right.get());
+  return JoinBinder(*this, join, std::move(left), std::move(right)).Bind(range);
+}
+
+}  // namespace millrace
