@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "functions/held_result.h"
 #include "types/datetime.h"
 
 namespace millrace {
@@ -41,13 +42,16 @@ size_t AggregateOperator::LayOut() {
     call.filter = c.filter;
     call.extreme = c.function.multiset_extreme;
     call.distinct = c.distinct && !IsExtreme(c.function.name);
+    call.takes_nulls = c.function.takes_nulls;
     call.offset = at;
     at += (call.kernel.state_size + 7) & ~size_t{7};
-    if (call.distinct || call.extreme != 0) {
-      call.values = std::make_unique<ValueTable>(at, call.extreme != 0, options_.tracked);
-      at += sizeof(char*);
-    }
     calls_.push_back(std::move(call));
+  }
+  states_end_ = at;
+  for (Call& call : calls_) {
+    if (!call.distinct && !call.kernel.fold && call.extreme == 0) continue;
+    call.values = std::make_unique<ValueTable>(at, call.extreme != 0, options_.tracked);
+    at += sizeof(char*);
   }
   return at - GroupTable::kPayload;
 }
@@ -120,13 +124,13 @@ void AggregateOperator::UpdateValues(const Batch& batch, Call& call, const int64
   const Column& argument = batch.columns[*call.argument];
   std::vector<uint8_t> skip(batch.size);
   for (size_t i = 0; i < batch.size; ++i) {
-    skip[i] = argument.IsNull(i) || (filter != nullptr && filter[i] == 0);
+    skip[i] = (argument.IsNull(i) && !call.takes_nulls) || (filter != nullptr && filter[i] == 0);
   }
   std::vector<size_t> columns = options_.plan.keys;
   columns.push_back(*call.argument);
   std::vector<int64_t> distinct;
   call.values->Add(RowKeys(batch, columns), rows_, weights, skip, &distinct);
-  if (call.distinct) {
+  if (call.distinct && call.kernel.update) {
     call.kernel.update(rows_, call.offset, &argument, distinct.data(), nullptr, heap_.get());
   }
 }
@@ -166,22 +170,46 @@ void AggregateOperator::OnBatch(size_t, Batch batch, const StepTime& time, const
   Update(batch);
 }
 
-void AggregateOperator::RefreshExtremes(std::span<char* const> groups) {
-  for (Call& call : calls_) {
-    if (call.extreme == 0) continue;
-    const Type& type = options_.input[*call.argument].type;
-    Column values = MakeColumn(type, groups.size());
-    auto heap = std::make_shared<Arena>();
-    for (size_t i = 0; i < groups.size(); ++i) {
-      call.kernel.init(groups[i] + call.offset);
-      auto value = call.values->Extreme(groups_.key(groups[i]), call.extreme > 0);
-      if (value) {
-        DecodeKeyColumn(&*value, &values, i, heap.get());
-      } else {
-        values.SetNull(i);
-      }
+void AggregateOperator::RefreshExtreme(Call& call, std::span<char* const> groups) {
+  Column values = MakeColumn(options_.input[*call.argument].type, groups.size());
+  Arena heap;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    call.kernel.init(groups[i] + call.offset);
+    auto value = call.values->Extreme(groups_.key(groups[i]), call.extreme > 0);
+    if (value) {
+      DecodeKeyColumn(&*value, &values, i, &heap);
+    } else {
+      values.SetNull(i);
     }
-    call.kernel.update(groups, call.offset, &values, nullptr, nullptr, heap_.get());
+  }
+  call.kernel.update(groups, call.offset, &values, nullptr, nullptr, heap_.get());
+}
+
+void AggregateOperator::RefreshFold(Call& call, std::span<char* const> groups) {
+  Column values = MakeColumn(options_.input[*call.argument].type, 0);
+  std::vector<int64_t> counts;
+  std::vector<size_t> ends;
+  Arena heap;
+  for (char* group : groups) {
+    const size_t key_size = groups_.key(group).size();
+    call.values->ForEach(group, [&](std::string_view key, int64_t count) {
+      key.remove_prefix(key_size);
+      values.Resize(counts.size() + 1);
+      DecodeKeyColumn(&key, &values, counts.size(), &heap);
+      counts.push_back(call.distinct ? 1 : count);
+    });
+    ends.push_back(counts.size());
+  }
+  RowErrors errors;
+  const Column results = call.kernel.fold({&values, counts, ends}, &errors);
+  HoldResults(groups, call.offset, results, errors, heap_.get());
+}
+
+// Brings the states that are made from values up to date.
+void AggregateOperator::Refresh(std::span<char* const> groups) {
+  for (Call& call : calls_) {
+    if (call.extreme != 0) RefreshExtreme(call, groups);
+    if (call.kernel.fold) RefreshFold(call, groups);
   }
 }
 
@@ -226,7 +254,7 @@ void AggregateOperator::PrefetchRow(const char* group) const {
 void AggregateOperator::EmitChanges(const Emit& emit) {
   std::vector<char*> changed;
   for (const Touched& t : touched_) changed.push_back(t.group);
-  RefreshExtremes(changed);
+  Refresh(changed);
   std::vector<const char*> states, groups;
   std::vector<int64_t> weights;
   auto add = [&](const char* state, const char* group, int64_t weight) {
@@ -250,8 +278,7 @@ void AggregateOperator::EmitChanges(const Emit& emit) {
     GroupTable::header(group).touched = false;
     const bool exists = Exists(group);
     // Only the number of rows changed, which nobody sees.
-    if (before && exists &&
-        std::memcmp(before + head, group + head, groups_.row_size() - head) == 0) {
+    if (before && exists && std::memcmp(before + head, group + head, states_end_ - head) == 0) {
       continue;
     }
     if (before && (!exists || retract)) add(before, group, -1);
@@ -283,7 +310,7 @@ void AggregateOperator::EmitChanges(const Emit& emit) {
 }
 
 void AggregateOperator::FireWindow(std::span<char* const> groups, const Emit& emit) {
-  RefreshExtremes(groups);
+  Refresh(groups);
   std::vector<const char*> live;
   for (const char* group : groups) {
     if (Exists(group)) live.push_back(group);

@@ -46,8 +46,9 @@ class AggregateOperator final : public Operator {
     std::optional<size_t> argument, filter;
     int extreme = 0;
     bool distinct = false;
-    size_t offset = 0;                   // Of the state in a group row.
-    std::unique_ptr<ValueTable> values;  // DISTINCT, and extremes over updating input.
+    size_t offset = 0;  // Of the state in a group row.
+    bool takes_nulls = false;
+    std::unique_ptr<ValueTable> values;  // DISTINCT, folds, and extremes over updating input.
   };
 
   static int64_t& Rows(char* group) {
@@ -69,7 +70,9 @@ class AggregateOperator final : public Operator {
   void Touch(std::span<char* const> groups, const StepTime& time);
   void Update(const Batch& batch);
   void UpdateValues(const Batch& batch, Call& call, const int64_t* weights, const uint8_t* filter);
-  void RefreshExtremes(std::span<char* const> groups);
+  void Refresh(std::span<char* const> groups);
+  void RefreshExtreme(Call& call, std::span<char* const> groups);
+  void RefreshFold(Call& call, std::span<char* const> groups);
   void PrefetchRow(const char* group) const;
   void EmitChanges(const Emit& emit);
   void FireWindow(std::span<char* const> groups, const Emit& emit);
@@ -89,6 +92,7 @@ class AggregateOperator final : public Operator {
   bool global_;           // No keys: one row, also over no input.
   size_t window_prefix_;  // Bytes of the key before the keys that choose the partition.
   std::vector<Call> calls_;
+  size_t states_end_ = 0;  // In a group row: behind the states, before the lists of values.
   std::unique_ptr<AggregateHeap> heap_ = std::make_unique<AggregateHeap>();
   size_t compact_at_ = 1 << 20;  // Size of the heap at which dead strings are dropped.
   GroupTable groups_;

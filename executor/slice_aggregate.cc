@@ -71,6 +71,7 @@ bool SliceAggregateOperator::CanRun(const Aggregate& plan, const Node& input) {
   }
   return std::ranges::all_of(plan.calls, [&](const AggregateCall& call) {
     if (call.distinct || call.function.multiset_extreme != 0) return false;
+    if (call.function.kernel.fold) return false;
     if (call.function.kernel.serialize || (hops && !call.function.kernel.subtract)) return false;
     return !(call.argument && is_window(*call.argument)) &&
            !(call.filter && is_window(*call.filter));

@@ -28,6 +28,13 @@ class ValueTable {
            std::span<const uint8_t> skip, std::vector<int64_t>* distinct);
   // The encoded least or greatest value of the group; nothing when it has none.
   std::optional<std::string_view> Extreme(std::string_view group_key, bool least) const;
+  // f(encoded group key and value, count) for each value of the group that is there.
+  template <class F>
+  void ForEach(char* group, F f) const {
+    for (char* row = Head(group); row != nullptr; row = NodeOf(row).next) {
+      if (NodeOf(row).count > 0) f(values_.key(row), NodeOf(row).count);
+    }
+  }
   // Forgets the group's values.
   void DropGroup(char* group);
 

@@ -17,6 +17,14 @@ struct AggregateHeap {
   size_t garbage = 0;  // Bytes in `arena` that no state points to any more.
 };
 
+// The values of groups for aggregates of all of them: group i has the rows from ends[i - 1] (the
+// first: 0) to ends[i], in its order.
+struct GroupValues {
+  const Column* values;
+  std::span<const int64_t> counts;  // How often each value stands there, > 0.
+  std::span<const size_t> ends;
+};
+
 // An aggregate for one argument type. A state is `state_size` bytes at group + offset, trivially
 // copyable, aligned to 8.
 struct AggregateKernel {
@@ -42,6 +50,9 @@ struct AggregateKernel {
   // where the state's own bytes are all there is.
   std::function<void(const char* state, std::string* out)> serialize;
   std::function<void(std::string_view* in, char* state, AggregateHeap* heap)> deserialize;
+  // Instead of update, merge and subtract, for aggregates of all values of a group: the results,
+  // which the caller keeps in the states (functions/held_result.h); row errors by group.
+  std::function<Column(const GroupValues& values, RowErrors* errors)> fold;
 };
 
 struct ResolvedAggregate {
@@ -52,6 +63,7 @@ struct ResolvedAggregate {
   // The kernel needs the retractable MIN/MAX of executor/aggregate (an ordered multiset of the
   // group's values) because its input is updating: +1 to take the least, as MIN, -1 the greatest.
   int multiset_extreme = 0;
+  bool takes_nulls = false;  // NULL is a value like any other.
 };
 
 struct AggregateDefinition {
@@ -61,6 +73,7 @@ struct AggregateDefinition {
   std::function<AggregateKernel(std::span<const Type> arguments, const Type& result)> make_kernel;
   int extreme = 0;           // +1 MIN, -1 MAX: not retractable from its state alone.
   bool append_only = false;  // Takes no retractions at all.
+  bool takes_nulls = false;
 };
 
 }  // namespace millrace

@@ -152,6 +152,7 @@ void RegisterAggregates(FunctionRegistry& r) {
                      .make_kernel = CountKernel});
   RegisterSums(r);
   RegisterExtremes(r);
+  RegisterFolds(r);
   DefineVariance(r, "var_pop", false, false);
   DefineVariance(r, "var_samp", true, false);
   DefineVariance(r, "variance", true, false);

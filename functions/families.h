@@ -16,6 +16,7 @@ void RegisterDatetimeUnits(FunctionRegistry& r);
 void RegisterDecimal(FunctionRegistry& r);
 void RegisterEncoding(FunctionRegistry& r);
 void RegisterExtremes(FunctionRegistry& r);
+void RegisterFolds(FunctionRegistry& r);
 void RegisterIntervals(FunctionRegistry& r);
 void RegisterLike(FunctionRegistry& r);
 void RegisterLogic(FunctionRegistry& r);

@@ -14,11 +14,11 @@ constexpr int kAnyCost = 5;         // A parameter of any type: less good than a
 constexpr int kOtherCastCost = 20;  // E.g. DECIMAL to DOUBLE, DATE to TIMESTAMP.
 constexpr size_t kSignaturesShown = 8;
 
-// Names that only the planner writes, for operators and special syntax.
+// Names that only the planner writes, for operators, special syntax and scalar subqueries.
 constexpr std::string_view kOperators[] = {
     "negate",   "not",         "is_null",        "is_not_null",      "is_true",
     "is_false", "is_not_true", "is_not_false",   "is_distinct_from", "is_not_distinct_from",
-    "like",     "is_unknown",  "is_not_unknown", "similar_to"};
+    "like",     "is_unknown",  "is_not_unknown", "similar_to", "single_value"};
 
 int CastCost(const Type& from, TypeId to) {
   if (from.id == to || from.id == TypeId::kNull) return 0;
@@ -223,6 +223,7 @@ ResolvedAggregate FunctionRegistry::ResolveAggregate(std::string_view name,
     resolved.parameters = std::move(fit->parameters);
     resolved.result = std::move(*result);
     resolved.multiset_extreme = updating ? definition.extreme : 0;
+    resolved.takes_nulls = definition.takes_nulls;
     return resolved;
   }
   ThrowNoOverload(name, arguments, signatures);

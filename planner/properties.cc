@@ -166,7 +166,7 @@ StateBound AggregateState(const Aggregate& aggregate) {
   if (aggregate.window_end) return {StateBound::Kind::kOpenWindows};
   if (aggregate.state_ttl > 0) return {StateBound::Kind::kTtl};
   for (const AggregateCall& call : aggregate.calls) {
-    if (call.distinct || call.function.multiset_extreme != 0) {
+    if (call.distinct || call.function.multiset_extreme != 0 || call.function.kernel.fold) {
       return {StateBound::Kind::kInputRows};
     }
   }

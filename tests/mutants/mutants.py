@@ -31,12 +31,20 @@ MUTANTS = [
         "const bool before = false;")]),
     ("distinct_counts_nulls", [(
         "executor/aggregate.cc",
-        "skip[i] = argument.IsNull(i) || (filter",
-        "skip[i] = (filter")]),
+        "(argument.IsNull(i) && !call.takes_nulls)",
+        "false")]),
     ("extremes_swapped", [(
         "executor/aggregate.cc",
         "Extreme(groups_.key(groups[i]), call.extreme > 0)",
         "Extreme(groups_.key(groups[i]), call.extreme < 0)")]),
+    ("single_value_takes_the_first_row", [(
+        "functions/aggregate_fold.cc",
+        "if (end - begin == 1 && values.counts[begin] == 1) {",
+        "if (end - begin >= 1) {")]),
+    ("fold_skips_nulls", [(
+        "executor/aggregate.cc",
+        "(argument.IsNull(i) && !call.takes_nulls)",
+        "argument.IsNull(i)")]),
     ("filter_takes_unknown", [(
         "executor/aggregate.cc",
         "filter[i] = !keep.IsNull(i) && keep.at<bool>(i);",
