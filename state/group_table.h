@@ -50,10 +50,11 @@ class GroupTable {
     while ((size_ + more) * 2 > slots_.size()) Grow();
   }
 
-  // Sets rows[i] to the row of keys[i]; calls init(row, i) for each row it creates, after its
-  // header and key are set (vnode from the key's whole hash) and its payload is zeroed.
-  template <class Init>
-  void FindOrInsert(const RowKeys& keys, std::span<char*> rows, Init init) {
+  // Sets rows[i] to the row of keys[i] (RowKeys or alike); calls init(row, i) for each row it
+  // creates, after its header and key are set (vnode from the key's whole hash) and its payload is
+  // zeroed.
+  template <class Keys, class Init>
+  void FindOrInsert(const Keys& keys, std::span<char*> rows, Init init) {
     // Probing in groups overlaps the two cache misses of a probe: the slot, then the row.
     constexpr size_t kGroup = 128;
     for (size_t begin = 0; begin < keys.size(); begin += kGroup) {
