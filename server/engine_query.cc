@@ -165,7 +165,8 @@ void Engine::State::RunPull(Plan plan, const Run& run, StatementResult* result,
   DataflowEnvironment environment = Environment(true);
   auto rows = Snapshot(plan, result);
   environment.cancelled = [this] { return shutting_down.load(); };
-  environment.read_view = [&rows](const std::string& name) { return std::move(rows[name]); };
+  // Copies: a query may read a view more than once.
+  environment.read_view = [&rows](const std::string& name) { return rows[name]; };
   const uint64_t wanted = std::min<uint64_t>(cut.limit, run.request->max_rows);
   uint64_t left = wanted, skip = cut.offset;
   environment.collect = [&](Batch batch) {
