@@ -136,6 +136,7 @@ ExprPtr Conjoin(std::vector<ExprPtr> terms) {
 
 void Rewrite(Plan* plan) {
   plan->root = MergeProjects(std::move(plan->root));
+  SimplifyOuterJoins(plan->root.get());
   plan->root = PushFilters(std::move(plan->root));
   plan->root = ProjectJoinKeys(std::move(plan->root));
   PruneColumns(&plan->root);

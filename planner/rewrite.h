@@ -14,9 +14,12 @@ namespace millrace {
 // stays as it is.
 void Rewrite(Plan* plan);
 
+// Turns outer joins into inner ones where a condition above drops the rows without a partner.
+void SimplifyOuterJoins(Node* root);
 // Moves conjuncts of filters towards the scans: below Project, AssignWindows (unless they use the
-// window's columns), UnionAll and, if they use keys only, Aggregate; never below a Watermark, which
-// must see all rows.
+// window's columns), UnionAll, to the input of a Join that they speak of and, if they use keys only,
+// below Aggregate; never below a Watermark, which must see all rows. Conditions over both inputs of
+// an inner join become part of it.
 NodePtr PushFilters(NodePtr node);
 // Joins adjacent projections where no work is done twice, and removes those that do nothing.
 NodePtr MergeProjects(NodePtr node);
@@ -28,6 +31,8 @@ void PruneColumns(NodePtr* root);
 // between it and a Materialize with the same key.
 void SetUpsert(Node* root);
 
+// Whether evaluating it never makes an error row.
+bool NeverFails(const Expr& expr);
 // The tree with every subtree for which `f` gives an expression replaced by it, outermost first.
 ExprPtr ReplaceExpr(const ExprPtr& expr, const std::function<ExprPtr(const ExprPtr&)>& f);
 // `expr`, over the output of projection `exprs`, as an expression over its input.

@@ -1,6 +1,7 @@
 #include <numeric>
 #include <set>
 
+#include "planner/join.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
 
@@ -152,7 +153,7 @@ struct Pruner {
     return places;
   }
   Places operator()(SessionAggregate&) { return Whole(); }
-  Places operator()(Join&) { return Whole(); }
+  Places operator()(Join&);
   Places operator()(IntervalJoin&) { return Whole(); }
   Places operator()(TemporalJoin&) { return Whole(); }
   Places operator()(TopN&) { return Whole(); }
@@ -208,6 +209,48 @@ Places Pruner::operator()(Aggregate& aggregate) {
   for (size_t i = 0; i < keys; ++i) result.push_back(i);
   for (size_t call : calls) result.push_back(call == kGone ? kGone : keys + call);
   return result;
+}
+
+// Makes the node's output exactly the columns of `needs`.
+Places PruneExactly(NodePtr* node, const Needs& needs) {
+  const Places places = Prune(node, needs);
+  const Schema& schema = (*node)->schema;
+  Places exact(needs.size(), kGone);
+  std::vector<ExprPtr> exprs;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < needs.size(); ++i) {
+    if (!needs[i].used) continue;
+    exact[i] = exprs.size();
+    exprs.push_back(MakeColumnExpr(places[i], schema[places[i]].type));
+    names.push_back(schema[places[i]].name);
+  }
+  if (exprs.size() == schema.size()) return places;
+  *node = MakeProject(std::move(*node), std::move(exprs), std::move(names), (*node)->range);
+  return exact;
+}
+
+// A join keeps its inputs' rows, so these have nothing but what the join or a node above uses.
+Places Pruner::operator()(Join& join) {
+  const size_t left = inputs();
+  const Schema old = self().schema;
+  needs.resize(left + self().inputs[1]->schema.size());
+  for (size_t key : join.left_keys) needs[key].AddWhole();
+  for (size_t key : join.right_keys) needs[left + key].AddWhole();
+  if (join.residual) Collect(join.residual, &needs);
+  const auto middle = needs.begin() + static_cast<ptrdiff_t>(left);
+  Places places = PruneExactly(&self().inputs[0], Needs(needs.begin(), middle));
+  const Places right = PruneExactly(&self().inputs[1], Needs(middle, needs.end()));
+  for (size_t& key : join.left_keys) key = places[key];
+  for (size_t& key : join.right_keys) key = right[key];
+  for (size_t place : right) places.push_back(place == kGone ? kGone : inputs() + place);
+  if (join.residual) join.residual = Move(join.residual, places);
+  places.resize(old.size());
+  Schema schema(inputs() + (IsHalf(join.kind) ? 0 : self().inputs[1]->schema.size()));
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (places[i] != kGone) schema[places[i]] = old[i];
+  }
+  self().schema = std::move(schema);
+  return places;
 }
 
 // All inputs get exactly the needed columns, in their order.

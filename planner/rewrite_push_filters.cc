@@ -2,40 +2,16 @@
 #include <array>
 
 #include "planner/properties.h"
+#include "planner/push_filters.h"
 #include "planner/rewrite.h"
+#include "types/cast.h"
 
 namespace millrace {
 namespace {
 
-using Terms = std::vector<ExprPtr>;
-
-NodePtr Push(NodePtr node, Terms terms);
-
-NodePtr AddFilter(NodePtr node, Terms terms) {
-  if (terms.empty()) return node;
-  const SourceRange range = terms[0]->range;
-  return MakeFilter(std::move(node), Conjoin(std::move(terms)), range);
-}
-
 NodePtr Here(NodePtr node, Terms terms) {
-  for (NodePtr& input : node->inputs) input = Push(std::move(input), {});
+  for (NodePtr& input : node->inputs) input = PushTerms(std::move(input), {});
   return AddFilter(std::move(node), std::move(terms));
-}
-
-// Whether evaluating it never makes an error row.
-bool NeverFails(const Expr& expr) {
-  constexpr std::array<std::string_view, 9> kSafe = {"=",  "<>",      "<",           "<=", ">",
-                                                     ">=", "is_null", "is_not_null", "not"};
-  const auto all = [](const std::vector<ExprPtr>& exprs) {
-    return std::all_of(exprs.begin(), exprs.end(), [](const ExprPtr& e) { return NeverFails(*e); });
-  };
-  if (auto* call = std::get_if<CallExpr>(&expr.node)) {
-    return std::find(kSafe.begin(), kSafe.end(), call->name) != kSafe.end() && all(call->arguments);
-  }
-  if (auto* logic = std::get_if<LogicExpr>(&expr.node)) return all(logic->arguments);
-  if (auto* in = std::get_if<InExpr>(&expr.node)) return NeverFails(*in->value);
-  if (auto* field = std::get_if<FieldExpr>(&expr.node)) return NeverFails(*field->row);
-  return IsColumn(expr) || std::holds_alternative<LiteralExpr>(expr.node);
 }
 
 // Takes the terms out of `terms` that may go below, in order. A term that can fail must not get
@@ -63,7 +39,7 @@ NodePtr PushBelowProject(NodePtr node, Terms terms) {
            AllColumnsOf(term, [&](size_t column) { return IsDeterministic(*exprs[column]); });
   });
   for (ExprPtr& term : below) term = Substitute(term, exprs);
-  node->inputs[0] = Push(std::move(node->inputs[0]), std::move(below));
+  node->inputs[0] = PushTerms(std::move(node->inputs[0]), std::move(below));
   return AddFilter(std::move(node), std::move(terms));
 }
 
@@ -72,7 +48,7 @@ NodePtr PushBelowWindows(NodePtr node, Terms terms) {
   Terms below = Take(&terms, [&](const Expr& term) {
     return AllColumnsOf(term, [&](size_t column) { return column < columns; });
   });
-  node->inputs[0] = Push(std::move(node->inputs[0]), std::move(below));
+  node->inputs[0] = PushTerms(std::move(node->inputs[0]), std::move(below));
   return AddFilter(std::move(node), std::move(terms));
 }
 
@@ -89,30 +65,72 @@ NodePtr PushBelowAggregate(NodePtr node, Terms terms) {
     columns.push_back(MakeColumnExpr(key, node->inputs[0]->schema[key].type));
   }
   for (ExprPtr& term : below) term = Substitute(term, columns);
-  node->inputs[0] = Push(std::move(node->inputs[0]), std::move(below));
+  node->inputs[0] = PushTerms(std::move(node->inputs[0]), std::move(below));
   return AddFilter(std::move(node), std::move(terms));
 }
 
 NodePtr PushBelowUnion(NodePtr node, Terms terms) {
   Terms below = Take(&terms, [](const Expr& term) { return IsDeterministic(term); });
-  for (NodePtr& input : node->inputs) input = Push(std::move(input), below);
+  for (NodePtr& input : node->inputs) input = PushTerms(std::move(input), below);
   return AddFilter(std::move(node), std::move(terms));
 }
 
 // A term that can fail stays above: it would see rows that are not in the result.
 NodePtr PushBelowSet(NodePtr node, Terms terms) {
   Terms below = Take(&terms, [](const Expr& term) { return NeverFails(term); });
-  for (NodePtr& input : node->inputs) input = Push(std::move(input), below);
+  for (NodePtr& input : node->inputs) input = PushTerms(std::move(input), below);
   return AddFilter(std::move(node), std::move(terms));
 }
 
-// `node` with the rows where all `terms` hold.
-NodePtr Push(NodePtr node, Terms terms) {
+}  // namespace
+
+bool NeverFails(const Expr& expr) {
+  constexpr std::array<std::string_view, 16> kSafe = {"=",
+                                                      "<>",
+                                                      "<",
+                                                      "<=",
+                                                      ">",
+                                                      ">=",
+                                                      "is_distinct_from",
+                                                      "is_null",
+                                                      "is_not_null",
+                                                      "not",
+                                                      "is_true",
+                                                      "is_not_true",
+                                                      "is_false",
+                                                      "is_not_false",
+                                                      "like",
+                                                      "is_not_distinct_from"};
+  const auto all = [](const std::vector<ExprPtr>& exprs) {
+    return std::all_of(exprs.begin(), exprs.end(), [](const ExprPtr& e) { return NeverFails(*e); });
+  };
+  if (auto* call = std::get_if<CallExpr>(&expr.node)) {
+    // LIKE with an escape may find it in the wrong place.
+    if (call->name == "like" && call->arguments.size() > 2) return false;
+    return std::find(kSafe.begin(), kSafe.end(), call->name) != kSafe.end() && all(call->arguments);
+  }
+  if (auto* cast = std::get_if<CastExpr>(&expr.node)) {
+    const bool widens = CastKindOf(cast->value->type, expr.type) == CastKind::kImplicit;
+    return (widens || cast->try_cast) && NeverFails(*cast->value);
+  }
+  if (auto* logic = std::get_if<LogicExpr>(&expr.node)) return all(logic->arguments);
+  if (auto* in = std::get_if<InExpr>(&expr.node)) return NeverFails(*in->value);
+  if (auto* field = std::get_if<FieldExpr>(&expr.node)) return NeverFails(*field->row);
+  return IsColumn(expr) || std::holds_alternative<LiteralExpr>(expr.node);
+}
+
+NodePtr AddFilter(NodePtr node, Terms terms) {
+  if (terms.empty()) return node;
+  const SourceRange range = terms[0]->range;
+  return MakeFilter(std::move(node), Conjoin(std::move(terms)), range);
+}
+
+NodePtr PushTerms(NodePtr node, Terms terms) {
   if (auto* filter = std::get_if<Filter>(&node->op)) {
     Terms all;
     SplitConjunction(filter->predicate, &all);
     all.insert(all.end(), terms.begin(), terms.end());
-    return Push(std::move(node->inputs[0]), std::move(all));
+    return PushTerms(std::move(node->inputs[0]), std::move(all));
   }
   if (std::holds_alternative<Project>(node->op)) {
     return PushBelowProject(std::move(node), std::move(terms));
@@ -129,11 +147,12 @@ NodePtr Push(NodePtr node, Terms terms) {
   if (std::holds_alternative<SetMinus>(node->op)) {
     return PushBelowSet(std::move(node), std::move(terms));
   }
+  if (std::holds_alternative<Join>(node->op)) {
+    return PushBelowJoin(std::move(node), std::move(terms));
+  }
   return Here(std::move(node), std::move(terms));
 }
 
-}  // namespace
-
-NodePtr PushFilters(NodePtr node) { return Push(std::move(node), {}); }
+NodePtr PushFilters(NodePtr node) { return PushTerms(std::move(node), {}); }
 
 }  // namespace millrace

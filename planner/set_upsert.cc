@@ -4,21 +4,14 @@
 #include "planner/rewrite.h"
 
 namespace millrace {
-namespace {
-
-// An expression that can fail must see the old rows too: a row that fails has to leave the view.
-bool NeverFails(const Expr& expr) {
-  return IsColumn(expr) || std::holds_alternative<LiteralExpr>(expr.node);
-}
-
-}  // namespace
-
 void SetUpsert(Node* root) {
   if (!std::holds_alternative<Materialize>(root->op) || !root->properties.has_key) return;
   std::vector<Node*> path;
   Node* node = root->inputs[0].get();
   while (auto* project = std::get_if<Project>(&node->op)) {
     const auto& exprs = project->exprs;
+    // An expression that can fail must see the old rows too: a row that fails has to leave the
+    // view.
     if (!std::all_of(exprs.begin(), exprs.end(),
                      [](const ExprPtr& expr) { return NeverFails(*expr); })) {
       return;
