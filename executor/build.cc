@@ -309,8 +309,6 @@ size_t DataflowBuilder::AddOp(const Node& node, const IntervalJoin&) { NotBuilt(
 
 size_t DataflowBuilder::AddOp(const Node& node, const TemporalJoin&) { NotBuilt(node, "temporal joins are"); }
 
-size_t DataflowBuilder::AddOp(const Node& node, const TopN&) { NotBuilt(node, "top-N queries are"); }
-
 size_t DataflowBuilder::AddOp(const Node& node, const Over&) { NotBuilt(node, "OVER is"); }
 
 size_t DataflowBuilder::AddOp(const Node& node, const Unnest&) { NotBuilt(node, "UNNEST is"); }

@@ -154,11 +154,14 @@ struct TopN {
   std::vector<SortKey> order;     // Ties break by the row's encoded bytes.
   int64_t first = 1;
   std::optional<int64_t> last;
-  bool rank_output = false;            // Appends the rank, a BIGINT NOT NULL.
-  std::optional<size_t> window_end;    // Index into `partition`: state is freed at close.
-  bool emit_on_close = false;          // Of window top-N.
-  int64_t grace = 0;                   // Microseconds.
-  int64_t state_ttl = 0;               // Microseconds; 0: for ever.
+  bool rank_output = false;  // Appends the rank, a BIGINT NOT NULL.
+  // Indices into `partition`. A partition is dropped when the watermark closes its window.
+  std::optional<size_t> window_end, window_start;
+  bool emit_on_close = false;    // A window's rows are given once, when it closes.
+  int64_t grace = 0;             // Microseconds.
+  int64_t allowed_lateness = 0;  // Updates closed windows until end + this.
+  bool decides_late = false;     // The first event-time operator on its path.
+  int64_t state_ttl = 0;         // Microseconds; 0: for ever.
 };
 // Appends a column for each call over the rows of the partition in `order`.
 struct OverBound {

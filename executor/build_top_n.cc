@@ -1,0 +1,37 @@
+#include "executor/build.h"
+#include "executor/top_n.h"
+
+namespace millrace {
+namespace {
+
+// Keys that choose a row's partition of the pipeline: not its window, unless there is nothing else.
+std::vector<size_t> ExchangeKeys(const TopN& op) {
+  std::vector<size_t> keys;
+  for (size_t k = 0; k < op.partition.size(); ++k) {
+    if (k != op.window_end && k != op.window_start) keys.push_back(op.partition[k]);
+  }
+  return keys.empty() ? op.partition : keys;
+}
+
+}  // namespace
+
+size_t DataflowBuilder::AddOp(const Node& node, const TopN& op) {
+  emits_changes_ |= !op.emit_on_close;
+  const Node& below = *node.inputs[0];
+  const size_t input = Add(below);
+  const size_t at = AddNode("TopN", {input});
+  Connect(input, at, 0, ExchangeKeys(op));
+  Instantiate(at, [&](PartitionContext* context, size_t) {
+    TopNOptions options;
+    options.plan = op;
+    options.input = below.schema;
+    options.append_only = below.properties.append_only;
+    options.upsert = node.properties.upsert;
+    options.tracked = flow_.options_.tracked;
+    options.id = flow_.nodes_[at].id;
+    return std::make_unique<TopNOperator>(std::move(options), context);
+  });
+  return at;
+}
+
+}  // namespace millrace

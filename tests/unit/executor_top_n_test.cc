@@ -1,0 +1,362 @@
+#define BOOST_TEST_MODULE executor_top_n
+#include "executor/top_n.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <map>
+#include <random>
+
+#include "types/row_key.h"
+
+namespace fs = std::filesystem;
+using namespace millrace;
+
+namespace {
+
+// k BIGINT (the partition), a INT and s STRING (the order), v BIGINT. Any but v may be NULL.
+struct Row {
+  std::optional<int64_t> k;
+  std::optional<int32_t> a;
+  std::optional<std::string> s;
+  int64_t v = 0;
+  auto operator<=>(const Row&) const = default;
+};
+using Bag = std::map<std::pair<Row, int64_t>, int64_t>;  // (row, rank) -> how often.
+using Changes = std::vector<std::pair<Row, int64_t>>;    // With weights.
+
+const Schema kSchema = {{"k", TypeId::kBigInt},
+                        {"a", TypeId::kInteger},
+                        {"s", TypeId::kString},
+                        {"v", TypeId::kBigInt}};
+
+template <class T>
+void Set(Column* column, size_t i, const std::optional<T>& value) {
+  if (value) {
+    column->mutable_data<T>()[i] = *value;
+  } else {
+    column->SetNull(i);
+  }
+}
+
+Batch ToBatch(std::span<const std::pair<Row, int64_t>> rows) {
+  Batch batch;
+  batch.size = rows.size();
+  for (const Field& field : kSchema) batch.columns.push_back(MakeColumn(field.type, rows.size()));
+  auto heap = std::make_shared<Arena>();
+  bool plain = true;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto& [row, weight] = rows[i];
+    Set(&batch.columns[0], i, row.k);
+    Set(&batch.columns[1], i, row.a);
+    std::optional<StringRef> s;
+    if (row.s) s = StringRef(heap->Copy(*row.s));
+    Set(&batch.columns[2], i, s);
+    batch.columns[3].mutable_data<int64_t>()[i] = row.v;
+    plain &= weight == 1;
+  }
+  batch.columns[2].KeepAlive(heap);
+  for (const auto& [row, weight] : rows) {
+    if (!plain) batch.weights.push_back(weight);
+  }
+  return batch;
+}
+
+template <class T>
+std::optional<T> Get(const Column& column, size_t i) {
+  if (column.IsNull(i)) return {};
+  return column.at<T>(i);
+}
+
+// Of an output batch: rows, their ranks (0 without) and weights.
+void Apply(const Batch& batch, bool upsert, Bag* bag) {
+  std::vector<std::pair<std::pair<Row, int64_t>, int64_t>> changes;
+  for (size_t i = 0; i < batch.size; ++i) {
+    Row row{Get<int64_t>(batch.columns[0], i),
+            Get<int32_t>(batch.columns[1], i),
+            {},
+            batch.columns[3].at<int64_t>(i)};
+    if (!batch.columns[2].IsNull(i)) row.s = batch.columns[2].at<StringRef>(i).view();
+    const int64_t rank = batch.columns.size() > 4 ? batch.columns[4].at<int64_t>(i) : 0;
+    changes.push_back({{row, rank}, batch.weight(i)});
+  }
+  for (const auto& [row, weight] : changes) {
+    if (upsert && weight > 0) {
+      std::erase_if(*bag, [&](const auto& old) {
+        return old.first.first.k == row.first.k && old.first.second == row.second;
+      });
+    }
+    if (((*bag)[row] += weight) == 0) bag->erase(row);
+  }
+}
+
+struct Spec {
+  TopN plan;
+  bool append_only = false;
+  bool upsert = false;
+};
+
+// -1, 0, 1 as `key` orders the two.
+template <class T>
+int CompareBy(const SortKey& key, const std::optional<T>& a, const std::optional<T>& b) {
+  if (a.has_value() != b.has_value()) return a.has_value() == key.nulls_first ? 1 : -1;
+  if (a == b) return 0;
+  return (*a < *b) != key.descending ? -1 : 1;
+}
+
+int CompareOrder(const TopN& plan, const Row& x, const Row& y) {
+  for (const SortKey& key : plan.order) {
+    const int c = key.column == 1 ? CompareBy(key, x.a, y.a) : CompareBy(key, x.s, y.s);
+    if (c != 0) return c;
+  }
+  return 0;
+}
+
+// Columns that are neither partition nor order, in their order, NULL first.
+bool RestLess(const TopN& plan, const Row& x, const Row& y) {
+  const auto ordered = [&](size_t column) {
+    return std::ranges::any_of(plan.order,
+                               [&](const SortKey& key) { return key.column == column; });
+  };
+  if (!ordered(1) && x.a != y.a) return x.a < y.a;
+  if (!ordered(2) && x.s != y.s) return x.s < y.s;
+  return x.v < y.v;
+}
+
+// The answer from scratch.
+Bag Expected(const Spec& spec, const std::map<Row, int64_t>& input) {
+  std::map<std::optional<int64_t>, std::vector<Row>> groups;
+  for (const auto& [row, weight] : input) {
+    for (int64_t n = 0; n < weight; ++n) groups[row.k].push_back(row);
+  }
+  Bag bag;
+  for (auto& [k, rows] : groups) {
+    std::ranges::sort(rows, [&](const Row& x, const Row& y) {
+      const int c = CompareOrder(spec.plan, x, y);
+      return c != 0 ? c < 0 : RestLess(spec.plan, x, y);
+    });
+    int64_t rank = 0, dense = 0;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const auto number = static_cast<int64_t>(i) + 1;
+      const bool peer = i > 0 && CompareOrder(spec.plan, rows[i - 1], rows[i]) == 0;
+      if (!peer) rank = number, ++dense;
+      const int64_t r = spec.plan.rank == TopN::Rank::kRowNumber ? number
+                        : spec.plan.rank == TopN::Rank::kRank    ? rank
+                                                                 : dense;
+      if (r < spec.plan.first || (spec.plan.last && r > *spec.plan.last)) continue;
+      ++bag[{rows[i], spec.plan.rank_output ? r : 0}];
+    }
+  }
+  return bag;
+}
+
+// Operators of several partitions with the store they are restored from.
+class Harness {
+ public:
+  Harness(const Spec& spec, Store* store, OperatorId id, size_t partitions)
+      : spec_(spec), store_(*store), id_(id) {
+    Start(partitions);
+  }
+
+  void Start(size_t partitions) {
+    operators_.clear();
+    contexts_.clear();
+    for (size_t p = 0; p < partitions; ++p) {
+      contexts_.push_back(std::make_unique<PartitionContext>());
+      TopNOptions options;
+      options.plan = spec_.plan;
+      options.input = kSchema;
+      options.append_only = spec_.append_only;
+      options.upsert = spec_.upsert;
+      options.tracked = true;
+      options.id = id_;
+      operators_.push_back(std::make_unique<TopNOperator>(options, contexts_[p].get()));
+    }
+  }
+
+  void Push(const Batch& batch) {
+    const RowKeys keys(batch, spec_.plan.partition);
+    for (size_t p = 0; p < operators_.size(); ++p) {
+      std::vector<uint32_t> rows;
+      for (uint32_t i = 0; i < batch.size; ++i) {
+        if (PartitionOf(keys.hash(i), operators_.size()) == p) rows.push_back(i);
+      }
+      if (rows.empty()) continue;
+      operators_[p]->OnBatch(0, batch.Take(rows), {}, [](Batch) { BOOST_ERROR("emits early"); });
+    }
+    if (copying_) CopySome();
+  }
+
+  // The net changes.
+  void Step(Bag* output) {
+    Bag changes;
+    for (auto& op : operators_) {
+      op->OnStep({}, [&](Batch batch) {
+        Apply(batch, spec_.upsert, output);
+        Apply(batch, false, &changes);
+        rows_emitted_ += batch.size;
+      });
+    }
+    net_ += changes.size();
+    if (copying_) CopySome();
+  }
+
+  void BeginCheckpoint() {
+    if (copying_) return;
+    writers_ = std::vector<StateWriter>(operators_.size());
+    for (size_t p = 0; p < operators_.size(); ++p) operators_[p]->BeginCheckpoint(&writers_[p]);
+    copying_ = true;
+  }
+  bool copying() const { return copying_; }
+  void Seal() {
+    while (copying_) CopySome();
+  }
+  void Restart(size_t partitions) {
+    store_.WaitApplied();
+    Start(partitions);
+    for (size_t p = 0; p < partitions; ++p) operators_[p]->Restore(store_, p, partitions);
+  }
+  size_t state_rows() const {
+    size_t rows = 0;
+    for (const auto& op : operators_) rows += op->state_rows();
+    return rows;
+  }
+  size_t rows_emitted_ = 0, net_ = 0;
+
+ private:
+  void CopySome() {
+    bool done = true;
+    for (auto& op : operators_) done &= op->CopySlice(3);
+    if (!done) return;
+    copying_ = false;
+    store_.Commit(id_, {++epoch_, ""}, std::move(writers_));
+  }
+
+  Spec spec_;
+  Store& store_;
+  OperatorId id_;
+  std::vector<std::unique_ptr<PartitionContext>> contexts_;
+  std::vector<std::unique_ptr<TopNOperator>> operators_;
+  std::vector<StateWriter> writers_;
+  bool copying_ = false;
+  uint64_t epoch_ = 0;
+};
+
+class RandomRun {
+ public:
+  explicit RandomRun(unsigned seed) : seed_(seed), random_(seed) {
+    MakeSpec();
+    largest_ = Pick(3) == 0 ? 60 : 6;
+    if (groups_ > 1 && Pick(4) == 0) groups_ = 40;
+  }
+
+  void Run(Store* store) {
+    Harness harness(spec_, store, seed_, 1 + Pick(3));
+    for (int step = 0; step < 40; ++step) {
+      const bool begins = Pick(3) == 0 && !harness.copying();
+      // A checkpoint is of the state between two steps.
+      if (begins) {
+        sealed_ = {input_, output_};
+        harness.BeginCheckpoint();
+      }
+      OneStep(harness);
+      const Bag expected = Expected(spec_, input_);
+      BOOST_REQUIRE(output_ == expected);
+      BOOST_REQUIRE(harness.rows_emitted_ == harness.net_);
+      if (Pick(6) == 0 && sealed_) {
+        harness.Seal();
+        harness.Restart(1 + Pick(3));
+        std::tie(input_, output_) = *sealed_;
+      }
+    }
+  }
+
+ private:
+  size_t Pick(size_t n) { return random_() % n; }
+
+  void MakeSpec() {
+    TopN& plan = spec_.plan;
+    plan.partition = Pick(4) == 0 ? std::vector<size_t>{} : std::vector<size_t>{0};
+    const size_t orders = Pick(4);
+    if (orders & 1) plan.order.push_back({1, Pick(2) == 0, Pick(2) == 0});
+    if (orders & 2) plan.order.push_back({2, Pick(2) == 0, Pick(2) == 0});
+    plan.rank = static_cast<TopN::Rank>(Pick(3));
+    plan.first = Pick(3) == 0 ? 1 + static_cast<int64_t>(Pick(5)) : 1;
+    if (Pick(6) != 0) plan.last = plan.first + static_cast<int64_t>(Pick(Pick(4) == 0 ? 50 : 4));
+    plan.rank_output = Pick(2) == 0;
+    spec_.append_only = Pick(2) == 0;
+    const bool keyed = plan.partition.size() == 1 && plan.rank == TopN::Rank::kRowNumber &&
+                       (plan.rank_output || plan.first == plan.last);
+    spec_.upsert = keyed && Pick(2) == 0;
+    if (plan.partition.empty()) groups_ = 1;
+  }
+
+  Row MakeRow() {
+    Row row;
+    if (!spec_.plan.partition.empty() && Pick(8) != 0) row.k = Pick(groups_);
+    if (Pick(6) != 0) row.a = static_cast<int32_t>(Pick(largest_)) - 3;
+    const std::string_view texts[] = {"",   "a",       {"a\0b", 3},
+                                      "ab", {"\0", 1}, "a long string of 27 bytes"};
+    if (Pick(6) != 0) row.s = texts[Pick(6)];
+    row.v = static_cast<int64_t>(Pick(largest_));
+    return row;
+  }
+
+  Row AnyOf(const std::map<Row, int64_t>& rows) {
+    return std::next(rows.begin(), static_cast<ptrdiff_t>(Pick(rows.size())))->first;
+  }
+
+  void Add(const Row& row, int64_t weight, Changes* changes) {
+    changes->push_back({row, weight});
+    if ((input_[row] += weight) == 0) input_.erase(row);
+  }
+
+  void OneStep(Harness& harness) {
+    Changes changes;
+    for (size_t n = Pick(Pick(5) == 0 ? 60 : 8); n > 0; --n) {
+      const size_t kind = spec_.append_only ? 0 : Pick(4);
+      if (kind == 0 || input_.empty()) {
+        Add(MakeRow(), 1 + static_cast<int64_t>(Pick(8) == 0), &changes);
+      } else if (kind == 1) {
+        Add(AnyOf(input_), 1, &changes);
+      } else {
+        Add(AnyOf(input_), -1, &changes);
+      }
+    }
+    // In any order: a -1 may come before its +1.
+    std::ranges::shuffle(changes, random_);
+    for (size_t at = 0; at < changes.size();) {
+      const size_t count = std::min(changes.size() - at, 1 + Pick(20));
+      harness.Push(ToBatch(std::span(changes).subspan(at, count)));
+      at += count;
+    }
+    harness.Step(&output_);
+  }
+
+  unsigned seed_;
+  std::mt19937 random_;
+  Spec spec_;
+  size_t largest_ = 6, groups_ = 3;
+  std::map<Row, int64_t> input_;
+  Bag output_;
+  std::optional<std::pair<std::map<Row, int64_t>, Bag>> sealed_;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(agrees_with_brute_force) {
+  const char* only = std::getenv("MILLRACE_SEED");
+  const unsigned first = only ? static_cast<unsigned>(std::atoi(only)) : 1;
+  const char* count = std::getenv("MILLRACE_SEEDS");
+  const unsigned seeds = count ? static_cast<unsigned>(std::atoi(count)) : only ? 1 : 400;
+  const fs::path directory =
+      fs::temp_directory_path() / ("executor_top_n_test." + std::to_string(getpid()));
+  auto store = std::make_unique<Store>(directory.string(), StoreOptions{.sync = false});
+  for (unsigned seed = first; seed < first + seeds; ++seed) {
+    BOOST_TEST_CONTEXT("MILLRACE_SEED=" << seed) { RandomRun(seed).Run(store.get()); }
+  }
+  store.reset();
+  fs::remove_all(directory);
+}
