@@ -1,5 +1,6 @@
 #include "executor/view.h"
 
+#include <algorithm>
 #include <chrono>
 #include <numeric>
 
@@ -43,6 +44,37 @@ void CopyFixed(const Column& in, std::span<const uint32_t> from, std::span<const
     out.mutable_data<T>()[at] = values[from[k] * in.stride()];
     if (out.may_have_nulls()) out.SetNull(at, false);
   }
+}
+
+bool HasRetractions(const Batch& batch) {
+  return std::ranges::any_of(batch.weights, [](int64_t weight) { return weight < 0; });
+}
+
+// The changes without the rows that come and go again within the step: a join of two changing
+// sides gives such rows, in any order.
+Batch Net(const Batch& changes) {
+  std::vector<size_t> columns(changes.columns.size());
+  std::iota(columns.begin(), columns.end(), size_t{0});
+  const RowKeys rows(changes, columns);
+  std::vector<uint32_t> order(changes.size);
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::sort(order, [&](uint32_t a, uint32_t b) {
+    return rows.hash(a) != rows.hash(b) ? rows.hash(a) < rows.hash(b) : rows[a] < rows[b];
+  });
+  std::vector<uint32_t> kept;
+  std::vector<int64_t> weights;
+  for (size_t i = 0; i < order.size();) {
+    const uint32_t first = order[i];
+    int64_t weight = 0;
+    for (; i < order.size() && rows[order[i]] == rows[first]; ++i)
+      weight += changes.weight(order[i]);
+    if (weight == 0) continue;
+    kept.push_back(first);
+    weights.push_back(weight);
+  }
+  Batch net = changes.Take(kept);
+  net.weights = std::move(weights);
+  return net;
 }
 
 }  // namespace
@@ -249,6 +281,9 @@ std::optional<Batch> ViewPartition::TakeExpired(int64_t watermark) {
 void ViewPartition::Apply(const Batch& changes) {
   if (changes.size == 0) return;
   if (spec_.kind == ViewSpec::Kind::kAppend) return Append(changes);
+  if (spec_.kind == ViewSpec::Kind::kKeyed && HasRetractions(changes)) {
+    return ApplyKeyed(Net(changes));
+  }
   ApplyKeyed(changes);
 }
 

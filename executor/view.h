@@ -53,8 +53,8 @@ class ViewPartition {
   // `tracked`: changes are remembered for checkpoints.
   ViewPartition(ViewSpec spec, bool tracked);
 
-  // Applies the changes: for kKeyed a positive weight sets the key's row, a negative one removes it
-  // unless the same step sets it too.
+  // Applies all changes of a step: for kKeyed a positive weight sets the key's row, a negative one removes it
+  // unless the same step sets it too; what comes and goes in the step does neither.
   void Apply(const Batch& changes);
   // The rows that `changes` are about to replace, for a full delta: weight -1 for each live row
   // whose key has a +1 and no -1 in `changes` (updates that arrived as +1 only). kKeyed only.

@@ -34,7 +34,7 @@ def _field(text, type_):
     if type_ == "dec":
         return str(Decimal(text).quantize(Decimal("0.01")))
     if type_ == "bool":
-        return "true" if text == "t" else "false"
+        return "TRUE" if text == "t" else "FALSE"
     if text == "":
         return "(empty)"
     if re.search(r"[\s'#]", text) or text in ("NULL", "(empty)"):
