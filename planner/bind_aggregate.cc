@@ -284,7 +284,7 @@ void Grouping::SetWindow(Aggregate* aggregate) {
     return;
   }
   aggregate->window_start.reset();
-  aggregate->state_ttl = binder_->DurationSetting("table.exec.state.ttl");
+  aggregate->state_ttl = binder_->TtlOf(input_.scope);
   if (some) {
     binder_->Notify("NOT_A_WINDOW",
                     "the groups do not contain window_end, so that they never close; group by "

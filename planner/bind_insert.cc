@@ -50,7 +50,7 @@ class InsertBinder {
     plan_.root = std::move(query_.node);
     plan_.pull = binder_.mode() == QueryMode::kPull;
     plan_.bounded = IsBounded(*plan_.root);
-    Rewrite(&plan_);
+    Rewrite(&plan_, context_.session->zone());
     std::vector<NodePtr> inputs;
     inputs.push_back(std::move(plan_.root));
     plan_.root = MakeNode(WriteSink{&table_, std::move(options)}, std::move(inputs));

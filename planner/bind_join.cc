@@ -61,7 +61,8 @@ class JoinBinder {
     BoundInput input;
     Join join;
     join.kind = kind_;
-    join.left_ttl = join.right_ttl = binder_.DurationSetting("table.exec.state.ttl");
+    join.left_ttl = binder_.TtlOf(left_.scope);
+    join.right_ttl = binder_.TtlOf(right_.scope);
     input.node = MakeJoin(std::move(join), std::move(left_.node), std::move(right_.node),
                           std::move(terms_), range);
     for (size_t i = 0; i < scope_.columns.size(); ++i) {

@@ -256,10 +256,9 @@ BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& 
     ThrowUnsupported("the WINDOW clause is", select.windows[0].name.range);
   }
   if (select.qualify) ThrowUnsupported("QUALIFY is", select.qualify->range);
-  for (const ast::Hint& hint : select.hints) {
-    Notify("UNKNOWN_HINT", fmt::format("the hint {} has no effect", hint.name.text), hint.range);
-  }
+  const StateTtls outer_ttls = std::exchange(ttls_, BindHints(select.hints));
   BoundInput input = BindFrom(select.from.get());
+  CheckTtlTables(input.scope);
   if (select.where) {
     ExprPtr where = BindPredicate(*select.where, input.scope, context_, "WHERE", notices());
     CheckRepeatable(*input.node, *where);
@@ -297,6 +296,7 @@ BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& 
   }
   node = MakeProject(std::move(node), std::move(exprs), std::move(names), select.range);
   if (select.distinct) node = MakeDistinct(std::move(node), *this, select.range);
+  ttls_ = outer_ttls;
   bound.node = Order(std::move(node), std::move(keys), bound.ranges.size(), query);
   return bound;
 }
@@ -366,7 +366,7 @@ Plan PlanQuery(const ast::Query& query, QueryMode mode, const PlanContext& conte
   plan.pull = mode == QueryMode::kPull;
   plan.emit_changes = query.emit.kind == ast::EmitKind::kChanges;
   plan.bounded = IsBounded(*plan.root);
-  Rewrite(&plan);
+  Rewrite(&plan, context.session->zone());
   return plan;
 }
 

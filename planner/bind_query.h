@@ -43,6 +43,13 @@ struct EmitMode {
   int64_t grace = 0;
 };
 
+// STATE_TTL('table' = '1 d'): how long state about the rows of a table of this FROM is kept.
+struct StateTtl {
+  ast::QualifiedName table;
+  int64_t micros;
+};
+using StateTtls = std::vector<StateTtl>;
+
 // What the binders of a statement's queries and of the views in them share.
 struct BindState {
   Plan* plan;
@@ -66,6 +73,9 @@ class QueryBinder {
 
   // The microseconds of a duration setting; 0 when it is unset.
   int64_t DurationSetting(std::string_view key) const;
+  // How long an operator of this query block keeps what nothing touches, microseconds; 0: for ever.
+  // The STATE_TTL hint for the table that `input` is, else table.exec.state.ttl.
+  int64_t TtlOf(const Scope& input) const;
 
   ExprPtr Bind(const ast::Expr& expr, const Scope& scope) const {
     return BindExpr(expr, scope, context_, notices());
@@ -107,6 +117,9 @@ class QueryBinder {
   NodePtr Order(NodePtr node, std::vector<SortKey> keys, size_t visible, const ast::Query& query);
   void CheckContinuousOrder(const Node& node, const std::vector<SortKey>& keys,
                             const ast::Query& query) const;
+  // In bind_hints.cc. Throws kInvalidOption at a bad duration.
+  StateTtls BindHints(const std::vector<ast::Hint>& hints) const;
+  void CheckTtlTables(const Scope& scope) const;
   std::optional<int64_t> BindCount(const ast::ExprPtr& expr, std::string_view what) const;
   EmitMode BindEmit(const ast::Emit& emit);
 
@@ -125,6 +138,7 @@ class QueryBinder {
   EmitMode emit_;
   BindState* state_;
   const VisibleTable* tables_ = nullptr;
+  StateTtls ttls_;  // Of the query block.
   std::vector<Type> value_types_;
 };
 

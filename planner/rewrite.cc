@@ -134,10 +134,11 @@ ExprPtr Conjoin(std::vector<ExprPtr> terms) {
       Expr{Type(TypeId::kBoolean, nullable), range, LogicExpr{true, std::move(terms)}});
 }
 
-void Rewrite(Plan* plan) {
+void Rewrite(Plan* plan, const std::string& zone) {
   plan->root = MergeProjects(std::move(plan->root));
   SimplifyOuterJoins(plan->root.get());
   plan->root = PushFilters(std::move(plan->root));
+  plan->root = FoldFilters(std::move(plan->root), zone);
   plan->root = ProjectJoinKeys(std::move(plan->root));
   PruneColumns(&plan->root);
   plan->root = MergeProjects(std::move(plan->root));
@@ -147,6 +148,7 @@ void Rewrite(Plan* plan) {
     plan->root->schema[i].name = plan->schema[i].name;
   }
   DeriveTree(plan->root.get());
+  if (!plan->pull) NotifyUnboundedJoins(*plan->root, &plan->notices);
 }
 
 }  // namespace millrace

@@ -5,14 +5,17 @@
 #pragma once
 
 #include <functional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "planner/plan.h"
 
 namespace millrace {
 
-// All rules but SetUpsert, then marks the aggregates that decide what is late. The root's schema
+// `zone`: of the session, for constants. All rules but SetUpsert, then marks the aggregates that decide what is late. The root's schema
 // stays as it is.
-void Rewrite(Plan* plan);
+void Rewrite(Plan* plan, const std::string& zone);
 
 // Turns outer joins into inner ones where a condition above drops the rows without a partner.
 void SimplifyOuterJoins(Node* root);
@@ -21,6 +24,9 @@ void SimplifyOuterJoins(Node* root);
 // below Aggregate; never below a Watermark, which must see all rows. Conditions over both inputs of
 // an inner join become part of it.
 NodePtr PushFilters(NodePtr node);
+// Drops conditions that are always TRUE and inputs from which no row can come: constants, `x = 1`
+// beside `x = 2`, empty ranges, joins with nothing.
+NodePtr FoldFilters(NodePtr node, const std::string& zone);
 // Joins adjacent projections where no work is done twice, and removes those that do nothing.
 NodePtr MergeProjects(NodePtr node);
 // Computes the sides of equalities between expressions below their join, so that they become keys.
@@ -31,6 +37,11 @@ void PruneColumns(NodePtr* root);
 // between it and a Materialize with the same key.
 void SetUpsert(Node* root);
 
+// Adds a notice for every join whose state grows as long as rows come.
+void NotifyUnboundedJoins(const Node& root, std::vector<Notice>* notices);
+
+// The columns of which each, when it is NULL, keeps the condition from being TRUE.
+std::set<size_t> RejectedColumns(const Expr& condition);
 // Whether evaluating it never makes an error row.
 bool NeverFails(const Expr& expr);
 // The tree with every subtree for which `f` gives an expression replaced by it, outermost first.

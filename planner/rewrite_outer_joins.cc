@@ -61,24 +61,6 @@ struct StrictColumnsOf {
 
 Columns StrictColumns(const Expr& expr) { return std::visit(StrictColumnsOf{}, expr.node); }
 
-// The columns of which each, when it is NULL, keeps the condition from being TRUE.
-Columns RejectedColumns(const Expr& condition) {
-  if (auto* logic = std::get_if<LogicExpr>(&condition.node)) {
-    Columns columns = RejectedColumns(*logic->arguments[0]);
-    for (const ExprPtr& argument : logic->arguments) {
-      const Columns other = RejectedColumns(*argument);
-      columns =
-          logic->conjunction ? Union(std::move(columns), other) : Intersection(columns, other);
-    }
-    return columns;
-  }
-  if (auto* call = std::get_if<CallExpr>(&condition.node)) {
-    if (call->name == "is_not_null") return StrictColumns(*call->arguments[0]);
-    if (call->name == "is_true") return RejectedColumns(*call->arguments[0]);
-  }
-  return StrictColumns(condition);
-}
-
 bool AnyIn(const Columns& columns, size_t first, size_t end) {
   auto it = columns.lower_bound(first);
   return it != columns.end() && *it < end;
@@ -156,6 +138,23 @@ void Simplify(Node* node, const Columns& rejected) {
 }
 
 }  // namespace
+
+std::set<size_t> RejectedColumns(const Expr& condition) {
+  if (auto* logic = std::get_if<LogicExpr>(&condition.node)) {
+    Columns columns = RejectedColumns(*logic->arguments[0]);
+    for (const ExprPtr& argument : logic->arguments) {
+      const Columns other = RejectedColumns(*argument);
+      columns =
+          logic->conjunction ? Union(std::move(columns), other) : Intersection(columns, other);
+    }
+    return columns;
+  }
+  if (auto* call = std::get_if<CallExpr>(&condition.node)) {
+    if (call->name == "is_not_null") return StrictColumns(*call->arguments[0]);
+    if (call->name == "is_true") return RejectedColumns(*call->arguments[0]);
+  }
+  return StrictColumns(condition);
+}
 
 void SimplifyOuterJoins(Node* root) { Simplify(root, {}); }
 

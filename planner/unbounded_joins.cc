@@ -1,0 +1,59 @@
+// Says which joins keep rows for ever.
+#include <algorithm>
+
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+#include "planner/join.h"
+#include "planner/rewrite.h"
+
+namespace millrace {
+namespace {
+
+// Whether rows may come for ever.
+bool IsEndless(const Node& node) {
+  if (auto* scan = std::get_if<ScanTable>(&node.op)) {
+    const ConnectorDef* connector = scan->table->connector;
+    return !connector || !connector->bounded || !connector->bounded(scan->options);
+  }
+  return std::holds_alternative<ScanView>(node.op) ||
+         std::any_of(node.inputs.begin(), node.inputs.end(),
+                     [](const NodePtr& input) { return IsEndless(*input); });
+}
+
+bool KeepsForEver(const Node& input, int64_t ttl) {
+  const bool one_row = input.properties.has_key && input.properties.key.empty();
+  return ttl == 0 && !one_row && IsEndless(input);
+}
+
+std::string KeysOf(const Node& node, const Join& join) {
+  const Schema &left = node.inputs[0]->schema, &right = node.inputs[1]->schema;
+  const std::vector<std::string> names = JoinNames(left, right);
+  std::vector<std::string> keys;
+  for (size_t k = 0; k < join.left_keys.size(); ++k) {
+    keys.push_back(
+        fmt::format("{} = {}", names[join.left_keys[k]], names[left.size() + join.right_keys[k]]));
+  }
+  return keys.empty() ? "without a key" : fmt::format("on {}", fmt::join(keys, " AND "));
+}
+
+}  // namespace
+
+void NotifyUnboundedJoins(const Node& node, std::vector<Notice>* notices) {
+  for (const NodePtr& input : node.inputs) NotifyUnboundedJoins(*input, notices);
+  auto* join = std::get_if<Join>(&node.op);
+  if (!join || join->window_end) return;
+  const bool left = KeepsForEver(*node.inputs[0], join->left_ttl);
+  const bool right = KeepsForEver(*node.inputs[1], join->right_ttl);
+  if (!left && !right) return;
+  const std::string_view inputs = left && right ? "both inputs"
+                                  : left        ? "its left input"
+                                                : "its right input";
+  notices->push_back(
+      {"UNBOUNDED_STATE",
+       fmt::format("the join {} keeps the rows of {} for ever; set 'table.exec.state.ttl' or the "
+                   "hint STATE_TTL to bound its state",
+                   KeysOf(node, *join), inputs),
+       node.range});
+}
+
+}  // namespace millrace
