@@ -81,8 +81,14 @@ class Engine:
 
     def receive_rows(self):
         """Of the answer to a query: rows of texts, None for NULL."""
-        return [[None if field == "\\N" else _unescape(field) for field in line.split("\t")]
-                for line in self.receive()[1:]]
+        return self.receive_typed_rows()[1]
+
+    def receive_typed_rows(self):
+        """The names of the columns' types, and the rows."""
+        types, *rows = self.receive()
+        return types.split("\t"), [
+            [None if field == "\\N" else _unescape(field) for field in line.split("\t")]
+            for line in rows]
 
     def query(self, sql):
         self.send("query", sql)
