@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
+#include "planner/top_n.h"
 #include "types/datetime.h"
 
 namespace millrace {
@@ -322,10 +323,17 @@ NodePtr QueryBinder::Order(NodePtr node, std::vector<SortKey> keys, size_t visib
                            const ast::Query& query) {
   std::optional<int64_t> limit = BindCount(query.limit, "LIMIT");
   const int64_t offset = BindCount(query.offset, "OFFSET").value_or(0);
-  if (mode_ == QueryMode::kContinuous) {
-    CheckContinuousOrder(*node, keys, query);
-    // EMIT CHANGES LIMIT n: not the first rows of an order, but an end of the changes.
-    if (limit) state_->plan->push_limit = limit;
+  const bool continuous = mode_ == QueryMode::kContinuous;
+  const bool ends = query.emit.kind == ast::EmitKind::kChanges && keys.empty() && !query.offset;
+  if (continuous && limit && ends) {
+    // Not the first rows of an order, but an end of the changes.
+    state_->plan->push_limit = limit;
+  } else if (continuous && (limit || offset > 0)) {
+    node = FirstRows(std::move(node), std::move(keys), limit, offset, query);
+  } else if (continuous && !keys.empty()) {
+    Notify("ORDER_BY_IGNORED",
+           "the rows of a continuous query have no order: sort in the SELECT that reads them",
+           query.order_by[0].expr->range);
   } else if (!keys.empty() || limit || offset > 0) {
     node = MakeSort(std::move(node), Sort{std::move(keys), limit, offset}, query.range);
   }
@@ -337,24 +345,22 @@ NodePtr QueryBinder::Order(NodePtr node, std::vector<SortKey> keys, size_t visib
   return MakeProject(std::move(node), std::move(exprs), std::move(names), query.range);
 }
 
-void QueryBinder::CheckContinuousOrder(const Node& node, const std::vector<SortKey>& keys,
-                                       const ast::Query& query) const {
-  const bool ends = query.limit && query.emit.kind == ast::EmitKind::kChanges && keys.empty();
-  if (query.offset || (query.limit && !ends)) {
-    ThrowUnsupported("LIMIT and OFFSET in a continuous query are",
-                     (query.limit ? query.limit : query.offset)->range,
-                     "use them in the SELECT that reads the view");
+// ORDER BY … LIMIT … OFFSET of a continuous query: kept up to date.
+NodePtr QueryBinder::FirstRows(NodePtr node, std::vector<SortKey> keys,
+                               std::optional<int64_t> limit, int64_t offset,
+                               const ast::Query& query) const {
+  TopN top;
+  top.order = std::move(keys);
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 2;  // So that sums do not wrap.
+  top.first = std::min(offset, kMost) + 1;
+  if (limit) top.last = std::min(offset, kMost) + std::min(*limit, kMost);
+  if (!limit || !node->properties.append_only) {
+    Notify("UNBOUNDED_STATE",
+           limit ? "LIMIT over rows that change keeps all of them: any may come to the front"
+                 : "OFFSET without LIMIT keeps all rows for ever",
+           (limit ? query.limit : query.offset)->range);
   }
-  if (keys.empty()) return;
-  const SourceRange range = query.order_by[0].expr->range;
-  const auto& times = node.properties.event_times;
-  if (keys[0].descending || std::find(times.begin(), times.end(), keys[0].column) == times.end()) {
-    ThrowUnsupported("ORDER BY in a continuous query is", range,
-                     "use it in the SELECT that reads the view");
-  }
-  Notify("ORDER_BY_IGNORED",
-         "rows follow event time as far as the watermark says; ORDER BY has no further effect",
-         range);
+  return MakeTopN(std::move(node), std::move(top), "", query.range);
 }
 
 Plan PlanQuery(const ast::Query& query, QueryMode mode, const PlanContext& context) {

@@ -115,11 +115,11 @@ class QueryBinder {
                                    const std::function<ExprPtr(const ast::Expr&)>& bind) const;
   // ORDER BY, LIMIT and OFFSET over a finished query whose first `visible` columns are its own.
   NodePtr Order(NodePtr node, std::vector<SortKey> keys, size_t visible, const ast::Query& query);
-  void CheckContinuousOrder(const Node& node, const std::vector<SortKey>& keys,
-                            const ast::Query& query) const;
   // In bind_hints.cc. Throws kInvalidOption at a bad duration.
   StateTtls BindHints(const std::vector<ast::Hint>& hints) const;
   void CheckTtlTables(const Scope& scope) const;
+  NodePtr FirstRows(NodePtr node, std::vector<SortKey> keys, std::optional<int64_t> limit,
+                    int64_t offset, const ast::Query& query) const;
   std::optional<int64_t> BindCount(const ast::ExprPtr& expr, std::string_view what) const;
   EmitMode BindEmit(const ast::Emit& emit);
 

@@ -7,6 +7,7 @@
 #include "planner/join.h"
 #include "planner/planner.h"
 #include "planner/properties.h"
+#include "planner/top_n.h"
 
 namespace millrace {
 namespace {
@@ -56,6 +57,18 @@ std::string_view NameOf(const Join& join) {
       return "SemiJoin";
     case JoinKind::kAnti:
       return "AntiJoin";
+  }
+  return "";
+}
+
+std::string_view NameOf(TopN::Rank rank) {
+  switch (rank) {
+    case TopN::Rank::kRowNumber:
+      return "ROW_NUMBER";
+    case TopN::Rank::kRank:
+      return "RANK";
+    case TopN::Rank::kDenseRank:
+      return "DENSE_RANK";
   }
   return "";
 }
@@ -149,7 +162,7 @@ class NodeText {
                           Columns(aggregate.keys, node_.inputs[0]->schema));
     }
     if (!calls.empty()) text += fmt::format(" calls ({})", fmt::join(calls, ", "));
-    if (aggregate.window_end) text += WindowText(aggregate);
+    if (aggregate.window_end) text += WindowText(aggregate, aggregate.keys[*aggregate.window_end]);
     return text;
   }
   std::string CallText(const AggregateCall& call) const {
@@ -160,16 +173,17 @@ class NodeText {
     if (call.filter) text += fmt::format(" FILTER (WHERE {})", inputs_[*call.filter]);
     return text;
   }
-  std::string WindowText(const Aggregate& aggregate) const {
-    std::string text = fmt::format(" [window: closes at watermark >= {} - 1 ms",
-                                   inputs_[aggregate.keys[*aggregate.window_end]]);
-    const int64_t grace = aggregate.emit_on_close ? aggregate.grace : 0;
+  // Of an Aggregate or TopN.
+  template <class Op>
+  std::string WindowText(const Op& op, size_t end) const {
+    std::string text = fmt::format(" [window: closes at watermark >= {} - 1 ms", inputs_[end]);
+    const int64_t grace = op.emit_on_close ? op.grace : 0;
     if (grace > 0) text += fmt::format(" + {}", Duration(grace));
-    if (aggregate.allowed_lateness > 0) {
-      text += fmt::format(", updates for another {}", Duration(aggregate.allowed_lateness));
+    if (op.allowed_lateness > 0) {
+      text += fmt::format(", updates for another {}", Duration(op.allowed_lateness));
     }
-    text += aggregate.emit_on_close ? ", emit: on close" : ", emit: changes";
-    if (aggregate.decides_late) text += ", decides what is late";
+    text += op.emit_on_close ? ", emit: on close" : ", emit: changes";
+    if (op.decides_late) text += ", decides what is late";
     return text + "]";
   }
   std::string Describe(const UnionAll&) const { return "UnionAll"; }
@@ -190,25 +204,49 @@ class NodeText {
   }
   std::string Describe(const IntervalJoin&) const { return "IntervalJoin"; }
   std::string Describe(const TemporalJoin&) const { return "TemporalJoin"; }
-  std::string Describe(const TopN&) const { return "TopN"; }
+  std::string Describe(const TopN& top) const {
+    const bool deduplicates = DeduplicationOf(node_) != Deduplication::kNone;
+    std::string text = deduplicates ? "Deduplicate" : fmt::format("TopN {}", NameOf(top.rank));
+    if (!top.partition.empty()) {
+      text += " partition by " + Columns(top.partition, node_.inputs[0]->schema);
+    }
+    if (!top.order.empty()) text += fmt::format(" order by ({})", KeysText(top.order));
+    if (!deduplicates) text += RanksText(top);
+    if (top.rank_output) text += " AS " + node_.schema.back().name;
+    if (top.window_end) {
+      text += WindowText(top, top.partition[*top.window_end]);
+    } else if (top.emit_on_close) {
+      text += " [emit: when the watermark has passed the row";
+      text += top.decides_late ? ", decides what is late]" : "]";
+    }
+    return text;
+  }
+  static std::string RanksText(const TopN& top) {
+    if (!top.last) return fmt::format(" from {}", top.first);
+    if (top.first == 1) return fmt::format(" first {}", *top.last);
+    return fmt::format(" from {} to {}", top.first, *top.last);
+  }
   std::string Describe(const Over&) const { return "Over"; }
   std::string Describe(const SetMinus& set) const {
     return fmt::format("{}{}", set.intersect ? "Intersect" : "Except", set.all ? " all" : "");
   }
   std::string Describe(const Unnest&) const { return "Unnest"; }
   std::string Describe(const Sort& sort) const {
-    std::vector<std::string> keys;
-    for (const SortKey& key : sort.keys) {
+    std::string text = sort.keys.empty() ? "Limit" : fmt::format("Sort ({})", KeysText(sort.keys));
+    if (sort.limit) text += fmt::format(" limit {}", *sort.limit);
+    if (sort.offset > 0) text += fmt::format(" offset {}", sort.offset);
+    return text;
+  }
+  std::string KeysText(const std::vector<SortKey>& keys) const {
+    std::vector<std::string> texts;
+    for (const SortKey& key : keys) {
       std::string text = inputs_[key.column] + (key.descending ? " DESC" : "");
       if (key.nulls_first == key.descending) {
         text += key.nulls_first ? " NULLS FIRST" : " NULLS LAST";
       }
-      keys.push_back(std::move(text));
+      texts.push_back(std::move(text));
     }
-    std::string text = keys.empty() ? "Limit" : fmt::format("Sort ({})", fmt::join(keys, ", "));
-    if (sort.limit) text += fmt::format(" limit {}", *sort.limit);
-    if (sort.offset > 0) text += fmt::format(" offset {}", sort.offset);
-    return text;
+    return fmt::format("{}", fmt::join(texts, ", "));
   }
   std::string Describe(const Materialize& materialize) const {
     std::string text = "Materialize " + materialize.view;
@@ -245,7 +283,29 @@ std::string JoinStateText(const Node& node, bool pull) {
   return unbounded ? text + ", unbounded: set table.exec.state.ttl" : text;
 }
 
+std::string TopNStateText(const Node& node, bool pull) {
+  const auto& top = std::get<TopN>(node.op);
+  const StateBound::Kind kind = node.properties.state.kind;
+  const bool bounded = node.inputs[0]->properties.append_only && top.last;
+  std::string text = "all rows";
+  if (bounded) {
+    text = top.rank == TopN::Rank::kRowNumber ? fmt::format("{} rows", *top.last)
+                                              : fmt::format("the rows of {} ranks", *top.last);
+    if (top.rank == TopN::Rank::kRowNumber && top.last == 1) text = "one row";
+    if (!top.partition.empty()) text += " per " + Columns(top.partition, node.inputs[0]->schema);
+  }
+  if (kind == StateBound::Kind::kTtl) {
+    return text + fmt::format(", dropped after {} without change", Duration(top.state_ttl));
+  }
+  const bool grows = !pull && !top.partition.empty();
+  return grows ? text + ", unbounded: set table.exec.state.ttl" : text;
+}
+
 std::string StateText(const Node& node, bool pull) {
+  if (std::holds_alternative<TopN>(node.op) &&
+      node.properties.state.kind != StateBound::Kind::kOpenWindows) {
+    return TopNStateText(node, pull);
+  }
   if (std::holds_alternative<Join>(node.op) &&
       node.properties.state.kind != StateBound::Kind::kOpenWindows) {
     return JoinStateText(node, pull);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "planner/top_n.h"
+
 namespace millrace {
 namespace {
 
@@ -131,7 +133,7 @@ struct Deriver {
   Properties operator()(const Join& join) const { return JoinProperties(node, join); }
   Properties operator()(const IntervalJoin&) const { return Changing(); }
   Properties operator()(const TemporalJoin&) const { return Changing(); }
-  Properties operator()(const TopN&) const { return Changing(); }
+  Properties operator()(const TopN&) const { return TopNProperties(node); }
   Properties operator()(const Over&) const { return Changing(); }
   Properties operator()(const SetMinus&) const;
   Properties operator()(const Unnest&) const { return Changing(); }

@@ -139,6 +139,7 @@ void Rewrite(Plan* plan, const std::string& zone) {
   SimplifyOuterJoins(plan->root.get());
   plan->root = PushFilters(std::move(plan->root));
   plan->root = FoldFilters(std::move(plan->root), zone);
+  plan->root = RecognizeTopN(std::move(plan->root));
   plan->root = ProjectJoinKeys(std::move(plan->root));
   PruneColumns(&plan->root);
   plan->root = MergeProjects(std::move(plan->root));

@@ -20,9 +20,9 @@ void Rewrite(Plan* plan, const std::string& zone);
 // Turns outer joins into inner ones where a condition above drops the rows without a partner.
 void SimplifyOuterJoins(Node* root);
 // Moves conjuncts of filters towards the scans: below Project, AssignWindows (unless they use the
-// window's columns), UnionAll, to the input of a Join that they speak of and, if they use keys only,
-// below Aggregate; never below a Watermark, which must see all rows. Conditions over both inputs of
-// an inner join become part of it.
+// window's columns), UnionAll, to the input of a Join that they speak of and, if they use keys
+// only, below Aggregate; never below a Watermark, which must see all rows. Conditions over both
+// inputs of an inner join become part of it.
 NodePtr PushFilters(NodePtr node);
 // Drops conditions that are always TRUE and inputs from which no row can come: constants, `x = 1`
 // beside `x = 2`, empty ranges, joins with nothing.
@@ -31,6 +31,8 @@ NodePtr FoldFilters(NodePtr node, const std::string& zone);
 NodePtr MergeProjects(NodePtr node);
 // Computes the sides of equalities between expressions below their join, so that they become keys.
 NodePtr ProjectJoinKeys(NodePtr node);
+// Turns a condition on what one ROW_NUMBER, RANK or DENSE_RANK gives into top-N.
+NodePtr RecognizeTopN(NodePtr node);
 // Removes columns that nothing above uses, down into the scans. The root keeps all of its own.
 void PruneColumns(NodePtr* root);
 // Lets an updating aggregate leave out the old rows where only projections of plain columns lie

@@ -156,7 +156,7 @@ struct Pruner {
   Places operator()(Join&);
   Places operator()(IntervalJoin&) { return Whole(); }
   Places operator()(TemporalJoin&) { return Whole(); }
-  Places operator()(TopN&) { return Whole(); }
+  Places operator()(TopN& top);
   Places operator()(Over&) { return Whole(); }
   Places operator()(SetMinus&) { return Whole(); }
   Places operator()(Unnest&) { return Whole(); }
@@ -249,6 +249,26 @@ Places Pruner::operator()(Join& join) {
   for (size_t i = 0; i < places.size(); ++i) {
     if (places[i] != kGone) schema[places[i]] = old[i];
   }
+  self().schema = std::move(schema);
+  return places;
+}
+
+Places Pruner::operator()(TopN& top) {
+  const size_t old = inputs();
+  const bool gives_rank = top.rank_output && needs[old].used;
+  Needs below(needs.begin(), needs.begin() + static_cast<ptrdiff_t>(old));
+  for (size_t column : top.partition) below[column].AddWhole();
+  for (const SortKey& key : top.order) below[key.column].AddWhole();
+  Places places = Prune(input(), std::move(below));
+  for (size_t& column : top.partition) column = places[column];
+  for (SortKey& key : top.order) key.column = places[key.column];
+  Schema schema = self().inputs[0]->schema;
+  for (size_t i = 0; i < old; ++i) {
+    if (places[i] != kGone) schema[places[i]] = self().schema[i];
+  }
+  if (top.rank_output) places.push_back(gives_rank ? schema.size() : kGone);
+  if (gives_rank) schema.push_back(self().schema[old]);
+  top.rank_output = gives_rank;
   self().schema = std::move(schema);
   return places;
 }

@@ -69,6 +69,20 @@ NodePtr PushBelowAggregate(NodePtr node, Terms terms) {
   return AddFilter(std::move(node), std::move(terms));
 }
 
+// A condition on its partition's columns alone leaves out whole partitions.
+NodePtr PushBelowTopN(NodePtr node, Terms terms) {
+  const auto& partition = std::get<TopN>(node->op).partition;
+  Terms below = Take(&terms, [&](const Expr& term) {
+    bool any = false;
+    ForEachColumn(term, [&](size_t) { any = true; });
+    return any && IsDeterministic(term) && AllColumnsOf(term, [&](size_t column) {
+             return std::ranges::find(partition, column) != partition.end();
+           });
+  });
+  node->inputs[0] = PushTerms(std::move(node->inputs[0]), std::move(below));
+  return AddFilter(std::move(node), std::move(terms));
+}
+
 NodePtr PushBelowUnion(NodePtr node, Terms terms) {
   Terms below = Take(&terms, [](const Expr& term) { return IsDeterministic(term); });
   for (NodePtr& input : node->inputs) input = PushTerms(std::move(input), below);
@@ -140,6 +154,9 @@ NodePtr PushTerms(NodePtr node, Terms terms) {
   }
   if (std::holds_alternative<Aggregate>(node->op)) {
     return PushBelowAggregate(std::move(node), std::move(terms));
+  }
+  if (std::holds_alternative<TopN>(node->op)) {
+    return PushBelowTopN(std::move(node), std::move(terms));
   }
   if (std::holds_alternative<UnionAll>(node->op)) {
     return PushBelowUnion(std::move(node), std::move(terms));

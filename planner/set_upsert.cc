@@ -2,6 +2,7 @@
 
 #include "planner/properties.h"
 #include "planner/rewrite.h"
+#include "planner/top_n.h"
 
 namespace millrace {
 void SetUpsert(Node* root) {
@@ -20,7 +21,9 @@ void SetUpsert(Node* root) {
     node = node->inputs[0].get();
   }
   // The projections keep the key, or the Materialize would have none.
-  if (!std::holds_alternative<Aggregate>(node->op) || node->properties.append_only) return;
+  auto* top = std::get_if<TopN>(&node->op);
+  const bool replaces = std::holds_alternative<Aggregate>(node->op) || (top && HasRankKey(*top));
+  if (!replaces || node->properties.append_only) return;
   node->properties.upsert = true;
   for (Node* project : path) project->properties.upsert = true;
 }
