@@ -140,6 +140,7 @@ void Rewrite(Plan* plan, const std::string& zone) {
   plan->root = PushFilters(std::move(plan->root));
   plan->root = FoldFilters(std::move(plan->root), zone);
   plan->root = RecognizeTopN(std::move(plan->root));
+  plan->root = OrderJoins(std::move(plan->root));
   plan->root = ProjectJoinKeys(std::move(plan->root));
   PruneColumns(&plan->root);
   plan->root = MergeProjects(std::move(plan->root));

@@ -29,6 +29,10 @@ NodePtr PushFilters(NodePtr node);
 NodePtr FoldFilters(NodePtr node, const std::string& zone);
 // Joins adjacent projections where no work is done twice, and removes those that do nothing.
 NodePtr MergeProjects(NodePtr node);
+// Orders three and more inner joins so that little is kept of what is joined: along equalities
+// before products, by keys before what multiplies rows, filtered inputs first. The order depends on
+// the query's text and the keys alone.
+NodePtr OrderJoins(NodePtr node);
 // Computes the sides of equalities between expressions below their join, so that they become keys.
 NodePtr ProjectJoinKeys(NodePtr node);
 // Turns a condition on what one ROW_NUMBER, RANK or DENSE_RANK gives into top-N.
