@@ -6,7 +6,7 @@ casts wherever Flink's types and PostgreSQL's differ.
 
 from tree import Expr, TYPE_NAMES, null_of
 
-WORDS = ["", "a", "b", "ab", "Abc", "xyz", "abcabc", "0", "a b", "it''s", "\u00e9t\u00e9"]
+WORDS = ["a", "b", "ab", "", "abc", "Abc", "x y", "it''s", "0", "\u00e9t\u00e9"]
 PATTERNS = ["a%", "%b", "%a%", "_b%", "", "%", "a_c", "%\u00e9%"]
 ORDERED = ("int", "big", "dec", "dbl", "apx", "str", "date", "ts")
 ALL_TYPES = ("bool",) + ORDERED
@@ -24,30 +24,31 @@ class Expressions:
     """A mixin of Generator, which has `random`, `has(feature)` and `subquery_condition`."""
 
     def literal(self, type_):
-        r = self.random
-        if r.random() < 0.06:
+        """Near the values of the tables."""
+        if self.random.random() < 0.04:
             return null_of(type_)
+        if type_ in ("int", "big", "dec") and self.random.random() < 0.2:
+            n = self.random.randint(-20, 20)
+            return cast(type_, str(n)) if type_ != "int" else Expr("int", str(n) if n >= 0 else f"({n})")
+        return self.typical(type_, int(self.random.random() ** 2 * 6))
+
+    def typical(self, type_, n):
+        """The n-th of the values that tables are filled with."""
         if type_ == "bool":
-            return Expr("bool", r.choice(["TRUE", "FALSE"]))
+            return Expr("bool", ["TRUE", "FALSE"][n % 2])
         if type_ == "int":
-            n = r.choice([0, 1, 2, 3, 5, -1, -2, r.randint(-20, 20)])
-            return Expr("int", str(n) if n >= 0 else f"({n})")
+            return Expr("int", str(n))
+        if type_ == "big":
+            return cast("big", str(n))
+        if type_ == "dec":
+            return cast("dec", f"{n}.{['00', '50', '05', '99'][n % 4]}")
+        if type_ in ("dbl", "apx"):
+            return cast(type_, str(n / 4 - 1))
         if type_ == "str":
-            return Expr("str", f"'{r.choice(WORDS)}'")
+            return Expr("str", f"'{WORDS[n % len(WORDS)]}'")
         if type_ == "date":
-            return Expr("date", f"DATE '{self.date_text()}'")
-        if type_ == "ts":
-            return Expr("ts", f"TIMESTAMP '{self.time_text()}'")
-        n = r.randint(-20, 20)
-        text = {"big": str(n), "dec": f"{n}.{r.choice(['00', '50', '25', '10'])}"}.get(
-            type_, str(n + r.choice([0, 0.25, 0.5])))
-        return cast(type_, text)
-
-    def date_text(self):
-        return f"2024-0{self.random.randint(1, 3)}-{self.random.choice([1, 2, 28, 29 - 1]):02d}"
-
-    def time_text(self):
-        return f"{self.date_text()} {self.random.choice([0, 1, 12, 23]):02d}:00:{self.random.choice([0, 1, 59]):02d}"
+            return Expr("date", f"DATE '2024-0{n % 3 + 1}-{n % 20 + 1:02d}'")
+        return Expr("ts", f"TIMESTAMP '2024-01-{n % 20 + 1:02d} {n % 3:02d}:00:{n % 2:02d}'")
 
     def column(self, type_, scope):
         """A member of the scope of the type, or None."""
@@ -57,6 +58,8 @@ class Expressions:
     def expression(self, type_, scope, depth):
         r = self.random
         found = self.column(type_, scope)
+        if type_ == "bool" and (found is None or r.random() < 0.3) and (depth <= 0 or r.random() < 0.3):
+            return self._comparison(scope, 0)
         if found is not None and (depth <= 0 or r.random() < 0.55):
             return found
         if depth <= 0 or r.random() < 0.12:
@@ -91,32 +94,43 @@ class Expressions:
                 return made
         return made
 
+    def _type_of(self, scope, types):
+        """Of the types one that the scope has, mostly: a condition over literals alone is dull."""
+        return self.random.choice([e.type for e in scope if e.type in types] or types)
+
+    def _comparison(self, scope, depth):
+        r = self.random
+        t = self._type_of(scope, ORDERED)
+        op = r.choice(["=", "<", "<=", ">", ">=", ">=", "<>", "<>"])
+        left = self.column(t, scope) or self.literal(t)
+        right = self.expression(t, scope, depth) if r.random() < 0.5 else self.literal(t)
+        if right is left:
+            right = self.literal(t)
+        return Expr("bool", "({0} " + op + " {1})", left, right)
+
     def _bool(self, scope, depth):
         r = self.random
         def sub(t):
             return self.expression(t, scope, depth)
         kind = r.random()
         if kind < 0.40:
-            # The types that the scope has are likelier to make a condition that holds sometimes.
-            t = r.choice([e.type for e in scope if e.type != "bool"] or ["int"])
-            op = r.choice(["=", "=", "<", "<=", ">", ">=", "<>"])
-            return Expr("bool", "({0} " + op + " {1})", sub(t), sub(t))
+            return self._comparison(scope, depth)
         if kind < 0.52:
             return Expr("bool", "({0} AND {1})", sub("bool"), sub("bool"))
         if kind < 0.62:
             return Expr("bool", "({0} OR {1})", sub("bool"), sub("bool"))
         if kind < 0.67:
             return Expr("bool", "(NOT {0})", sub("bool"))
-        t = r.choice(ALL_TYPES)
+        t = self._type_of(scope, ALL_TYPES)
         if kind < 0.77:
             return Expr("bool", "({0} IS " + r.choice(["", "NOT "]) + "NULL)", sub(t))
         if kind < 0.82:
             return Expr("bool", "({0} IS " + r.choice(["", "NOT "]) + "DISTINCT FROM {1})", sub(t), sub(t))
         if kind < 0.87:
-            t = r.choice(ORDERED)
+            t = self._type_of(scope, ORDERED)
             return Expr("bool", "({0} " + r.choice(["", "NOT "]) + "BETWEEN {1} AND {2})", sub(t), sub(t), sub(t))
         if kind < 0.93:
-            t = r.choice(["int", "str", "big"])
+            t = self._type_of(scope, ["int", "str", "big", "date"])
             items = [self.literal(t) for _ in range(r.randint(1, 3))]
             places = ", ".join("{%d}" % (i + 1) for i in range(len(items)))
             return Expr("bool", "({0} " + r.choice(["", "NOT "]) + f"IN ({places}))", sub(t), *items)

@@ -202,9 +202,11 @@ class With:
         return self.body.columns()
 
     def render(self, dialect):
-        ctes = ", ".join(f"{name} AS ({query.render(dialect)})" for name, query in self.ctes)
-        body = self.body.render(dialect)
-        return f"WITH {ctes} " + (f"({body})" if isinstance(self.body, With) else body)
+        ctes, body = self.ctes, self.body
+        while isinstance(body, With):  # PostgreSQL takes one WITH clause in a row.
+            ctes, body = ctes + body.ctes, body.body
+        ctes = ", ".join(f"{name} AS ({query.render(dialect)})" for name, query in ctes)
+        return f"WITH {ctes} {body.render(dialect)}"
 
 
 QUERIES = (Select, SetOperation, With)
