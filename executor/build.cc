@@ -303,8 +303,6 @@ size_t DataflowBuilder::AddSliced(const Node& node, const Aggregate& op, const N
 
 size_t DataflowBuilder::AddOp(const Node& node, const SessionAggregate&) { NotBuilt(node, "session windows are"); }
 
-size_t DataflowBuilder::AddOp(const Node& node, const Join&) { NotBuilt(node, "joins are"); }
-
 size_t DataflowBuilder::AddOp(const Node& node, const IntervalJoin&) { NotBuilt(node, "interval joins are"); }
 
 size_t DataflowBuilder::AddOp(const Node& node, const TemporalJoin&) { NotBuilt(node, "temporal joins are"); }
