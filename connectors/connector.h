@@ -81,6 +81,7 @@ struct SourceBatch {
   std::optional<Batch> rows;  // The columns that were asked for.
   SourcePosition next;        // Position behind this batch.
   bool end = false;           // Bounded source: nothing follows, ever.
+  bool more = false;          // What follows belongs to the same change: no step ends here.
   size_t size() const { return block ? block->records.size() : rows ? rows->size : 0; }
 };
 

@@ -45,7 +45,7 @@ void CreateDirectory(const std::string& directory, bool sync) {
 struct TableLog::State {
   class Follower;  // A source.
 
-  State(std::string log_directory, Schema table_schema, bool sync_appends);
+  State(std::string log_directory, Schema table_schema, TableLogOptions options);
 
   void OpenLast();
   // Reads the last segment. False when it holds no rows.
@@ -64,6 +64,7 @@ struct TableLog::State {
   const std::string directory;
   const Schema schema;
   const bool sync;
+  const bool atomic;
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -125,6 +126,7 @@ class TableLog::State::Follower : public Source {
     SourceBatch batch;
     batch.rows = reader_.Read(limit, max_rows);
     batch.next = reader_.position().ToString();
+    batch.more = log_->atomic && reader_.within_record();
     batch.end = bounded_ && reader_.position().row >= last_row_;
     return batch;
   }
@@ -135,8 +137,11 @@ class TableLog::State::Follower : public Source {
   const uint64_t last_row_;
 };
 
-TableLog::State::State(std::string log_directory, Schema table_schema, bool sync_appends)
-    : directory(std::move(log_directory)), schema(std::move(table_schema)), sync(sync_appends) {
+TableLog::State::State(std::string log_directory, Schema table_schema, TableLogOptions options)
+    : directory(std::move(log_directory)),
+      schema(std::move(table_schema)),
+      sync(options.sync),
+      atomic(options.atomic) {
   CreateDirectory(directory, sync);
   OpenLast();
   synced_rows = rows;
@@ -235,40 +240,59 @@ void TableLog::State::SyncTo(uint64_t record, std::unique_lock<std::mutex>* lock
   }
 }
 
-TableLog::TableLog(std::string directory, Schema schema, bool sync)
-    : state_(std::make_shared<State>(std::move(directory), std::move(schema), sync)) {}
+TableLog::TableLog(std::string directory, Schema schema, TableLogOptions options)
+    : state_(std::make_shared<State>(std::move(directory), std::move(schema), options)) {}
 TableLog::~TableLog() = default;
 
 uint64_t TableLog::Append(const Batch& rows) {
-  assert(rows.columns.size() == state_->schema.size());
   if (rows.size == 0) return this->rows();
-  std::string record = EncodeTableRecord("", 0, rows);
-  std::unique_lock lock(state_->mutex);
-  state_->Write(&record, static_cast<uint32_t>(rows.size));
-  const uint64_t first_row = state_->rows - rows.size;
-  if (state_->sync) {
-    state_->awaited = state_->written;
-    state_->SyncTo(state_->written, &lock);
-  } else {
-    state_->Publish();
-  }
-  lock.unlock();
-  state_->CallListeners();
-  return first_row;
+  const Written written = Write(rows);
+  Finish(written);
+  return written.first_row;
 }
 
-void TableLog::AppendOnce(const std::string& writer, uint64_t sequence, const Batch& rows) {
+TableLog::Written TableLog::Write(const Batch& rows) {
+  assert(rows.columns.size() == state_->schema.size());
+  std::string record = EncodeTableRecord("", 0, rows);
+  const std::lock_guard lock(state_->mutex);
+  state_->Write(&record, static_cast<uint32_t>(rows.size));
+  if (state_->sync) state_->awaited = state_->written;
+  return {state_->rows - rows.size, state_->written};
+}
+
+void TableLog::WaitDurable(const Written& written) {
+  std::unique_lock lock(state_->mutex);
+  if (state_->sync) state_->SyncTo(written.record, &lock);
+}
+
+void TableLog::Finish(const Written& written) {
+  {
+    std::unique_lock lock(state_->mutex);
+    if (state_->sync) state_->SyncTo(written.record, &lock);
+    state_->Publish();
+  }
+  state_->CallListeners();
+}
+
+bool TableLog::HasAppended(const std::string& writer, uint64_t sequence) const {
+  const std::lock_guard lock(state_->mutex);
+  const auto last = state_->writers.find(writer);
+  return last != state_->writers.end() && sequence <= last->second;
+}
+
+bool TableLog::AppendOnce(const std::string& writer, uint64_t sequence, const Batch& rows) {
   assert(!writer.empty() && (rows.size == 0 || rows.columns.size() == state_->schema.size()));
   std::string record = EncodeTableRecord(writer, sequence, rows);
   {
     const std::lock_guard lock(state_->mutex);
     const auto last = state_->writers.find(writer);
-    if (last != state_->writers.end() && sequence <= last->second) return;
+    if (last != state_->writers.end() && sequence <= last->second) return false;
     state_->Write(&record, static_cast<uint32_t>(rows.size));
     state_->writers[writer] = sequence;
     state_->Publish();
   }
   if (rows.size > 0) state_->CallListeners();
+  return true;
 }
 
 void TableLog::SyncAll() {

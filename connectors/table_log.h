@@ -21,20 +21,35 @@
 
 namespace millrace {
 
+struct TableLogOptions {
+  bool sync = true;     // Appends are durable when they return; else they are written.
+  bool atomic = false;  // A record is one change: readers say so when they are within one.
+};
+
 // Thread-safe.
 class TableLog {
  public:
   // Opens or creates the log of rows of `schema`.
-  TableLog(std::string directory, Schema schema, bool sync);
+  TableLog(std::string directory, Schema schema, TableLogOptions options);
   ~TableLog();
 
   // Appends the rows as one record and returns when they are durable (group commit: concurrent
   // appends share one fsync). Returns the number of the first row. Readers see the record as a
   // whole, and only when it is durable. REQUIRES: columns of the schema. Throws Error(kIo).
   uint64_t Append(const Batch& rows);
-  // The same, for a writer that may repeat itself after a crash: does nothing when the writer's
-  // `sequence` is already in the log or below it. Not synced: SyncAll() makes it durable.
-  void AppendOnce(const std::string& writer, uint64_t sequence, const Batch& rows);
+  // The two halves of Append: writes the record; returns when it is durable and readers may see it.
+  struct Written {
+    uint64_t first_row = 0;
+    uint64_t record = 0;
+  };
+  Written Write(const Batch& rows);
+  void Finish(const Written& written);
+  void WaitDurable(const Written& written);
+  // The same, for a writer that may repeat itself after a crash: does nothing, and returns false,
+  // when the writer's `sequence` is already in the log or below it. Not synced: SyncAll() makes it
+  // durable.
+  bool AppendOnce(const std::string& writer, uint64_t sequence, const Batch& rows);
+  bool HasAppended(const std::string& writer, uint64_t sequence) const;
   void SyncAll();
   uint64_t rows() const;
 

@@ -35,6 +35,8 @@ class TableReader {
   // position.
   void Seek(const TablePosition& position, uint64_t rows);
   const TablePosition& position() const { return position_; }
+  // Rows of the same record follow.
+  bool within_record() const { return current_ != nullptr; }
 
   // The rows up to number `limit`, about `max_rows`. REQUIRES: the log has them.
   Batch Read(uint64_t limit, size_t max_rows);

@@ -154,15 +154,19 @@ std::unique_ptr<TableScan> DataflowBuilder::OpenScan(const ScanTable& op) {
 
 size_t DataflowBuilder::AddOp(const Node&, const ScanTable& op) {
   const size_t at = AddNode("Scan " + op.table->name, {});
+  if (op.table->changes && op.snapshot) {
+    AddRows(flow_.environment_.read_table(*op.table), op.columns, at);
+    return at;
+  }
   flow_.nodes_[at].scan = OpenScan(op);
   flow_.nodes_[at].scanned_table = op.table->name;
   flow_.nodes_[at].embedded_scan = op.table->connector == nullptr;
   return at;
 }
 
-void DataflowBuilder::AddSnapshotRows(const std::string& name, const std::vector<size_t>& columns,
-                                      size_t at) {
-  for (Batch& batch : flow_.environment_.read_view(name)) {
+void DataflowBuilder::AddRows(std::vector<Batch> rows, const std::vector<size_t>& columns,
+                              size_t at) {
+  for (Batch& batch : rows) {
     Batch out;
     out.size = batch.size;
     out.weights = std::move(batch.weights);
@@ -174,7 +178,7 @@ void DataflowBuilder::AddSnapshotRows(const std::string& name, const std::vector
 size_t DataflowBuilder::AddOp(const Node&, const ScanView& op) {
   const size_t at = AddNode("Scan view " + op.view->name, {});
   if (flow_.options_.bounded_run) {
-    AddSnapshotRows(op.view->name, op.columns, at);
+    AddRows(flow_.environment_.read_view(op.view->name), op.columns, at);
     return at;
   }
   View* view = flow_.environment_.find_view(op.view->name);
@@ -192,7 +196,7 @@ size_t DataflowBuilder::AddOp(const Node& node, const ScanSystem& op) {
                 "continuous queries over " + op.name + " are not supported yet", node.range);
   }
   const size_t at = AddNode("Scan " + op.name, {});
-  AddSnapshotRows(op.name, op.columns, at);
+  AddRows(flow_.environment_.read_view(op.name), op.columns, at);
   return at;
 }
 
@@ -348,8 +352,24 @@ size_t DataflowBuilder::AddOp(const Node& node, const Materialize& op) {
   return at;
 }
 
+// A statement's own rows are checked where they are written.
+size_t DataflowBuilder::AddNotNull(const Node& node, const Relation& table, size_t input) {
+  const Schema schema = table.physical_schema();
+  std::vector<size_t> columns;
+  for (size_t c = 0; c < schema.size(); ++c) {
+    if (!schema[c].type.nullable) columns.push_back(c);
+  }
+  if (columns.empty() || table.connector != nullptr || flow_.options_.bounded_run) return input;
+  const size_t at = AddNode("Not null", {input});
+  Connect(input, at, 0, {});
+  Instantiate(at, [&](PartitionContext* context, size_t) {
+    return std::make_unique<NotNullOperator>(columns, node.inputs[0]->schema, context);
+  });
+  return at;
+}
+
 size_t DataflowBuilder::AddOp(const Node& node, const WriteSink& op) {
-  const size_t input = Add(*node.inputs[0]);
+  const size_t input = AddNotNull(node, *op.table, Add(*node.inputs[0]));
   const size_t at = AddNode("Sink " + op.table->name, {input});
   Connect(input, at, 0, {});
   Dataflow::OpNode& sink = flow_.nodes_[at];

@@ -49,9 +49,10 @@ class DataflowBuilder {
   size_t AddOp(const Node& node, const Sort& op);
   size_t AddOp(const Node& node, const Materialize& op);
   size_t AddOp(const Node& node, const WriteSink& op);
+  size_t AddNotNull(const Node& node, const Relation& table, size_t input);
   void AddCollector(size_t input);
   void AddSystemViews();
-  void AddSnapshotRows(const std::string& name, const std::vector<size_t>& columns, size_t at);
+  void AddRows(std::vector<Batch> rows, const std::vector<size_t>& columns, size_t at);
   std::unique_ptr<TableScan> OpenScan(const ScanTable& op);
 
   Dataflow& flow_;

@@ -41,6 +41,8 @@ struct DataflowEnvironment {
       find_view;  // Running views, for ScanView in a pipeline.
   // Rows of a view or system view for pull queries: one snapshot for the whole query.
   std::function<std::vector<Batch>(const std::string& name)> read_view;
+  // Rows of an embedded table that changes, for pull queries.
+  std::function<std::vector<Batch>(const Relation&)> read_table;
   std::function<std::unique_ptr<Source>(const Relation&, std::vector<size_t> columns)>
       open_embedded;
   // `writer` names the job, `step` the step being published, so that repeated appends are dropped.

@@ -37,10 +37,9 @@ void View::BufferExpired(int64_t watermark) {
 
 void View::Publish(size_t p) {
   // Together where a batch may take back what another brings.
-  const bool together =
-      spec_.kind == ViewSpec::Kind::kKeyed &&
-      !std::ranges::all_of(pending_[p], [](const Batch& batch) { return batch.append_only(); });
-  if (together) pending_[p] = {Concat(pending_[p])};
+  const bool retracts = spec_.kind == ViewSpec::Kind::kKeyed &&
+                        !std::ranges::all_of(pending_[p], &Batch::append_only);
+  if (retracts && pending_[p].size() > 1) pending_[p] = {Concat(pending_[p])};
   for (const Batch& batch : pending_[p]) parts_[p]->Apply(batch);
   pending_[p].clear();
 }

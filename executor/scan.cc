@@ -76,9 +76,11 @@ size_t TableScan::Poll() {
   size_t taken = 0;
   const size_t share = std::max<size_t>(1, step_rows_ / std::max<size_t>(1, names_.size()));
   for (size_t i = 0; i < names_.size(); ++i) {
-    for (size_t left = share; left > 0 && !finished_[i];) {
-      SourceBatch batch = source_->Poll(i, std::min(left, options_.batch_rows));
+    bool more = false;
+    for (size_t left = share; (left > 0 || more) && !finished_[i];) {
+      SourceBatch batch = source_->Poll(i, std::clamp<size_t>(left, 1, options_.batch_rows));
       const size_t size = batch.size();
+      more = batch.more;
       const bool stays = batch.next == positions_[i] || batch.next.empty();
       Take(i, std::move(batch));
       taken += size;

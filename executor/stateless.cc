@@ -55,6 +55,19 @@ void ProjectOperator::OnBatch(size_t port, Batch batch, const StepTime& time, co
   emit(std::move(out));
 }
 
+void NotNullOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& emit) {
+  RowErrors errors;
+  for (size_t c : columns_) {
+    const Column& column = batch.columns[c];
+    if (!column.may_have_nulls()) continue;
+    for (uint32_t i = 0; i < batch.size; ++i) {
+      if (column.IsNull(i)) errors.push_back({i, "column \"" + schema_[c].name + "\" is NOT NULL"});
+    }
+  }
+  DropFailedRows(errors, "Sink", schema_, context_, &batch);
+  if (batch.size > 0) emit(std::move(batch));
+}
+
 void AssignWindowsOperator::DropNullTimes(Batch* batch) {
   const Column& times = batch->columns[spec_.time_column];
   if (!times.may_have_nulls()) return;

@@ -33,6 +33,19 @@ class ProjectOperator final : public Operator {
   PartitionContext* context_;
 };
 
+// Before a table: rows with a NULL in one of `columns`, which are NOT NULL, are error rows.
+class NotNullOperator final : public Operator {
+ public:
+  NotNullOperator(std::vector<size_t> columns, Schema schema, PartitionContext* context)
+      : columns_(std::move(columns)), schema_(std::move(schema)), context_(context) {}
+  void OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) override;
+
+ private:
+  std::vector<size_t> columns_;
+  Schema schema_;
+  PartitionContext* context_;
+};
+
 // TUMBLE, HOP, CUMULATE: appends window_start, window_end, window_time; a row is repeated for each
 // window it is in. Rows without a time are error rows.
 class AssignWindowsOperator final : public Operator {

@@ -1,8 +1,10 @@
 #include "executor/view.h"
 
-#include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <set>
+
+#include "executor/consolidate.h"
 
 namespace millrace {
 namespace {
@@ -44,37 +46,6 @@ void CopyFixed(const Column& in, std::span<const uint32_t> from, std::span<const
     out.mutable_data<T>()[at] = values[from[k] * in.stride()];
     if (out.may_have_nulls()) out.SetNull(at, false);
   }
-}
-
-bool HasRetractions(const Batch& batch) {
-  return std::ranges::any_of(batch.weights, [](int64_t weight) { return weight < 0; });
-}
-
-// The changes without the rows that come and go again within the step: a join of two changing
-// sides gives such rows, in any order.
-Batch Net(const Batch& changes) {
-  std::vector<size_t> columns(changes.columns.size());
-  std::iota(columns.begin(), columns.end(), size_t{0});
-  const RowKeys rows(changes, columns);
-  std::vector<uint32_t> order(changes.size);
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::sort(order, [&](uint32_t a, uint32_t b) {
-    return rows.hash(a) != rows.hash(b) ? rows.hash(a) < rows.hash(b) : rows[a] < rows[b];
-  });
-  std::vector<uint32_t> kept;
-  std::vector<int64_t> weights;
-  for (size_t i = 0; i < order.size();) {
-    const uint32_t first = order[i];
-    int64_t weight = 0;
-    for (; i < order.size() && rows[order[i]] == rows[first]; ++i)
-      weight += changes.weight(order[i]);
-    if (weight == 0) continue;
-    kept.push_back(first);
-    weights.push_back(weight);
-  }
-  Batch net = changes.Take(kept);
-  net.weights = std::move(weights);
-  return net;
 }
 
 }  // namespace
@@ -187,7 +158,7 @@ void ViewPartition::Append(const Batch& changes) {
   live_ += to.size();
 }
 
-void ViewPartition::ApplyKeyed(const Batch& changes) {
+void ViewPartition::ApplyNet(const Batch& changes) {
   const RowKeys keys(changes, spec_.key);
   rows_.resize(changes.size);
   index_.FindOrInsert(keys, rows_, [](char* row, size_t) { SlotOf(row) = kNoSlot; });
@@ -281,29 +252,58 @@ std::optional<Batch> ViewPartition::TakeExpired(int64_t watermark) {
 void ViewPartition::Apply(const Batch& changes) {
   if (changes.size == 0) return;
   if (spec_.kind == ViewSpec::Kind::kAppend) return Append(changes);
-  if (spec_.kind == ViewSpec::Kind::kKeyed && HasRetractions(changes)) {
-    return ApplyKeyed(Net(changes));
-  }
-  ApplyKeyed(changes);
+  // A key may have been changed twice, and what came first may stand last.
+  const bool several = spec_.kind == ViewSpec::Kind::kKeyed && !changes.append_only() &&
+                       AnyRepeated(RowKeys(changes, spec_.key));
+  ApplyNet(several ? Consolidate(changes) : changes);
 }
 
 std::optional<Batch> ViewPartition::Replaced(const Batch& changes) const {
-  if (spec_.kind != ViewSpec::Kind::kKeyed) return std::nullopt;
+  if (spec_.kind != ViewSpec::Kind::kKeyed || changes.size == 0) return std::nullopt;
   const RowKeys keys(changes, spec_.key);
-  std::vector<Batch> parts;
-  std::map<std::string_view, bool> retracted;
-  for (size_t i = 0; i < changes.size; ++i) {
-    if (changes.weight(i) < 0) retracted[keys[i]] = true;
+  std::set<std::string_view> retracted;
+  for (size_t i = 0; i < changes.size && !changes.append_only(); ++i) {
+    if (changes.weight(i) < 0) retracted.insert(keys[i]);
   }
-  for (size_t i = 0; i < changes.size; ++i) {
-    if (changes.weight(i) < 0 || retracted.contains(keys[i])) continue;
-    if (std::optional<Batch> row = Lookup(keys[i])) {
-      row->weights = {-1};
-      parts.push_back(std::move(*row));
+  std::vector<uint32_t> set, found;
+  for (uint32_t i = 0; i < changes.size; ++i) {
+    if (changes.weight(i) > 0 && !retracted.contains(keys[i])) set.push_back(i);
+  }
+  Batch rows = Rows(keys, set, &found);
+  if (rows.size == 0) return std::nullopt;
+  rows.weights.assign(rows.size, -1);
+  return rows;
+}
+
+Batch ViewPartition::Rows(const RowKeys& keys, std::span<const uint32_t> which,
+                          std::vector<uint32_t>* found) const {
+  found->clear();
+  std::vector<uint32_t> slots;
+  for (uint32_t i : which) {
+    const char* row = index_.Find(keys[i], keys.hash(i));
+    if (row == nullptr) continue;
+    found->push_back(i);
+    slots.push_back(SlotOf(row));
+  }
+  Batch rows;
+  rows.size = slots.size();
+  auto heap = std::make_shared<Arena>();
+  for (size_t c = 0; c < spec_.schema.size(); ++c) {
+    Column column = MakeColumn(spec_.schema[c].type, slots.size());
+    for (size_t i = 0; i < slots.size(); ++i) {
+      const ViewChunk& chunk = *chunks_[slots[i] / ViewChunk::kRows];
+      CopyValue(chunk.columns[c], slots[i] % ViewChunk::kRows, &column, i, heap.get());
     }
+    column.KeepAlive(heap);
+    rows.columns.push_back(std::move(column));
   }
-  if (parts.empty()) return std::nullopt;
-  return Concat(parts);
+  return rows;
+}
+
+int64_t ViewPartition::Count(std::string_view key) const {
+  const char* row = index_.Find(key, HashBytes(key));
+  if (row == nullptr) return 0;
+  return chunks_[SlotOf(row) / ViewChunk::kRows]->weights[SlotOf(row) % ViewChunk::kRows];
 }
 
 std::optional<Batch> ViewPartition::Lookup(std::string_view key) const {

@@ -53,12 +53,17 @@ class ViewPartition {
   // `tracked`: changes are remembered for checkpoints.
   ViewPartition(ViewSpec spec, bool tracked);
 
-  // Applies all changes of a step: for kKeyed a positive weight sets the key's row, a negative one removes it
-  // unless the same step sets it too; what comes and goes in the step does neither.
+  // Applies a step's changes, in any order: for kKeyed, of what remains when they are added up, a
+  // positive weight sets the key's row and a negative one removes it unless another sets it too.
+  // REQUIRES: kKeyed changes with negative weights come all at once.
   void Apply(const Batch& changes);
   // The rows that `changes` are about to replace, for a full delta: weight -1 for each live row
   // whose key has a +1 and no -1 in `changes` (updates that arrived as +1 only). kKeyed only.
   std::optional<Batch> Replaced(const Batch& changes) const;
+  // The live rows of those of `keys` named by `which`; `found` receives which of them have one.
+  // kKeyed and kBag.
+  Batch Rows(const RowKeys& keys, std::span<const uint32_t> which,
+             std::vector<uint32_t>* found) const;
   // The rows that leave now because their time is behind watermark - retention, with weights that
   // take them out; each is given once. They go when Apply() is told.
   std::optional<Batch> TakeExpired(int64_t watermark);
@@ -66,6 +71,8 @@ class ViewPartition {
   ViewSnapshot Snapshot() const { return {{chunks_.begin(), chunks_.end()}, next_}; }
   // The row with this encoded key (kKeyed).
   std::optional<Batch> Lookup(std::string_view key) const;
+  // How often the row with this encoded key is there (kKeyed: 0 or 1; kBag).
+  int64_t Count(std::string_view key) const;
   size_t live() const { return live_; }
   size_t bytes() const;
 
@@ -86,7 +93,7 @@ class ViewPartition {
   std::shared_ptr<ViewChunk> NewChunk() const;
   uint32_t NewSlot();
   void Append(const Batch& changes);
-  void ApplyKeyed(const Batch& changes);
+  void ApplyNet(const Batch& changes);
   void Write(const Batch& batch, std::span<const uint32_t> from, std::span<const uint32_t> to);
   void Remove(char* row);
   void NoteTime(uint32_t slot, char* row);

@@ -246,10 +246,6 @@ BoundInput QueryBinder::BindRelation(const Relation& relation, const ast::TableR
     node = MakeNode(std::move(scan));
     node->schema = relation.schema();
   } else {
-    if (relation.embedded() && !relation.primary_key.empty()) {
-      ThrowUnsupported("tables with PRIMARY KEY and no connector are", range,
-                       "leave out the PRIMARY KEY: the table is then append-only");
-    }
     if (relation.connector && !relation.connector->source) {
       throw Error(ErrorCode::kInvalidOption,
                   fmt::format("table \"{}\" cannot be read: its connector '{}' only writes",
@@ -259,6 +255,7 @@ BoundInput QueryBinder::BindRelation(const Relation& relation, const ast::TableR
     Scan scan = MakeScan(relation, UsedOptions(relation, table.hints, range, false), range);
     const std::string zone = context_.session->zone();
     std::vector<ExprPtr> exprs = TableProjection(relation, scan, zone).Make();
+    scan.op.snapshot = mode_ == QueryMode::kPull;
     node = MakeNode(std::move(scan.op));
     node->schema = std::move(scan.schema);
     node->range = range;
@@ -325,9 +322,9 @@ std::optional<BoundInput> QueryBinder::BindSystemView(const ast::TableRef& table
   if (mode_ == QueryMode::kContinuous) {
     ThrowUnsupported("system views in continuous queries are", range);
   }
-  // A sink's name is also that of the job that writes to it.
-  const bool table_errors = relation.kind == Relation::Kind::kTable &&
-                            (!relation.connector || relation.connector->source);
+  // A sink's name is also that of the job that writes to it; a table without a connector has nothing
+  // to decode.
+  const bool table_errors = relation.connector && relation.connector->source;
   Schema schema = late ? LateSchema() : table_errors ? ErrorsSchemaOfTable() : ErrorsSchemaOfJob();
   ScanSystem scan{relation.name + suffix, {}};
   for (size_t i = 0; i < schema.size(); ++i) scan.columns.push_back(i);

@@ -33,7 +33,6 @@ class InsertBinder {
 
   Plan Bind() {
     CheckTarget();
-    CheckPrimaryKey();
     Options options =
         binder_.UsedOptions(table_, insert_.hints, insert_.target.range, /*as_sink=*/true);
     FindTargets();
@@ -75,13 +74,6 @@ class InsertBinder {
                   insert_.target.range);
     }
   }
-  void CheckPrimaryKey() const {
-    if (table_.embedded() && !table_.primary_key.empty()) {
-      ThrowUnsupported("tables with PRIMARY KEY and no connector are", insert_.target.range,
-                       "leave out the PRIMARY KEY: the table is then append-only");
-    }
-  }
-
   // Sets targets_, the table columns that the query's columns go to, and constants_.
   void FindTargets() {
     constants_.assign(table_.columns.size(), nullptr);
@@ -203,17 +195,39 @@ class InsertBinder {
   }
 
   void CheckUpdates() const {
-    const bool append_only = !table_.connector || table_.connector->append_only_sink;
-    if (!append_only || query_.node->properties.append_only) return;
+    if (query_.node->properties.append_only) return;
     // One bounded run writes final rows only.
     if (binder_.mode() == QueryMode::kPull) return;
+    if (table_.embedded() && !table_.primary_key.empty()) return CheckKey();
+    if (table_.connector && !table_.connector->append_only_sink) return;
     throw Error(
         ErrorCode::kUnsupportedFeature,
         fmt::format("the query updates rows that it has already given, but \"{}\" only takes new "
                     "ones",
                     table_.name),
         insert_.query->range,
-        "what works: upsert-kafka, debezium-json, print, or windows with EMIT ON WINDOW CLOSE");
+        "what works: a table with a PRIMARY KEY and no connector, upsert-kafka, debezium-json, "
+        "print, or windows with EMIT ON WINDOW CLOSE");
+  }
+
+  // What the query takes back goes by the table's key, so no two of its rows may have the same.
+  void CheckKey() const {
+    const Properties& query = query_.node->properties;
+    const auto in_key = [this](size_t column) {
+      return std::ranges::any_of(table_.primary_key,
+                                 [&](size_t key) { return table_.PhysicalIndex(key) == column; });
+    };
+    if (query.has_key && std::ranges::all_of(query.key, in_key)) return;
+    std::string by;
+    for (size_t column : query.key) by += (by.empty() ? "" : ", ") + query_.node->schema[column].name;
+    throw Error(ErrorCode::kUnsupportedFeature,
+                fmt::format("the query updates its rows, which {}, but \"{}\" keeps one for each {}",
+                            query.has_key && !by.empty() ? "are told apart by " + by
+                                                         : std::string("have no key"),
+                            table_.name, NamesOfColumns(table_.primary_key)),
+                insert_.query->range,
+                fmt::format("group by the columns that go to {}",
+                            NamesOfColumns(table_.primary_key)));
   }
 
   const ast::Insert& insert_;
@@ -229,6 +243,25 @@ class InsertBinder {
 };
 
 }  // namespace
+
+SourceRange RangeOfValue(const ast::Insert& insert, const Relation& table, size_t column,
+                         size_t row) {
+  const ast::Query& query = *insert.query;
+  const auto* values = std::get_if<ast::Values>(&query.body);
+  const bool in_order = query.order_by.empty() && !query.limit && !query.offset;
+  if (!values || !in_order || row >= values->rows.size()) return query.range;
+  size_t at = 0;
+  const std::vector<size_t> written = WrittenColumns(table);
+  if (insert.columns.empty()) {
+    at = static_cast<size_t>(std::ranges::find(written, column) - written.begin());
+  } else {
+    const auto named = [&](const ast::Name& name) {
+      return SameWithoutCase(name.text, table.columns[column].name);
+    };
+    at = static_cast<size_t>(std::ranges::find_if(insert.columns, named) - insert.columns.begin());
+  }
+  return at < values->rows[row].size() ? values->rows[row][at]->range : query.range;
+}
 
 Plan PlanInsert(const ast::Insert& insert, QueryMode mode, const PlanContext& context) {
   return InsertBinder(insert, mode, context).Bind();

@@ -12,6 +12,9 @@
 namespace millrace {
 namespace {
 
+// The option of tables without a connector.
+constexpr std::string_view kAppendOnly = "append-only";
+
 // Whether the expression is a call without arguments of the function.
 bool IsCallOf(const ast::Expr& expr, std::string_view function) {
   const ast::FunctionCall* call = std::get_if<ast::FunctionCall>(&expr.node);
@@ -43,6 +46,7 @@ class TableBinder {
     FindTheConnector();
     BindColumns();
     BindPrimaryKey();
+    BindChanges();
     FinishColumns();
     BindWatermark();
     BindPartitions();
@@ -83,8 +87,22 @@ class TableBinder {
     relation_.options = std::move(own);
   }
 
+  // Whether rows of an embedded table are replaced and deleted.
+  void BindChanges() {
+    if (relation_.connector != nullptr) return;
+    const bool append_only =
+        GetBool(relation_.options, kAppendOnly, relation_.primary_key.empty());
+    if (append_only && !relation_.primary_key.empty()) {
+      throw Error(ErrorCode::kInvalidOption,
+                  "a table with a PRIMARY KEY is not append-only: a row replaces that of its key",
+                  ValueRange(relation_.options, kAppendOnly), "leave out the option");
+    }
+    relation_.changes = !append_only;
+  }
+
   void FindTheConnector() {
-    if (relation_.options.empty()) return;
+    const auto own = [](const auto& option) { return option.first == kAppendOnly; };
+    if (std::ranges::all_of(relation_.options, own)) return;
     const Option* name = FindOption(relation_.options, "connector");
     if (name != nullptr) relation_.connector = FindConnector(name->value);
     // Says that there is no connector, or none of that name, and which there are.

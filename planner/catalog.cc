@@ -80,6 +80,20 @@ Schema Relation::schema() const {
   return schema;
 }
 
+Schema Relation::physical_schema() const {
+  Schema schema;
+  for (const TableColumn& column : columns) {
+    if (column.kind == TableColumn::Kind::kPhysical) schema.push_back({column.name, column.type});
+  }
+  return schema;
+}
+
+size_t Relation::PhysicalIndex(size_t column) const {
+  return static_cast<size_t>(std::count_if(
+      columns.begin(), columns.begin() + static_cast<ptrdiff_t>(column),
+      [](const TableColumn& c) { return c.kind == TableColumn::Kind::kPhysical; }));
+}
+
 std::string Session::zone() const {
   const auto it = settings.find("table.local-time-zone");
   return it == settings.end() || it->second.empty() || it->second == "default" ? "UTC" : it->second;

@@ -48,6 +48,8 @@ struct Relation {
   std::vector<size_t> primary_key;   // Of a materialized view: derived from its plan.
   std::optional<TableWatermark> watermark;
   const ConnectorDef* connector = nullptr;  // Null: an embedded table (or a view).
+  // An embedded table whose rows are replaced and deleted: it has a key, or 'append-only' = 'false'.
+  bool changes = false;
   Options options;
   std::vector<std::string> partitioned_by;
   std::shared_ptr<const ast::Query> query;  // Views and materialized views.
@@ -59,6 +61,9 @@ struct Relation {
   std::map<std::string, std::string, std::less<>> settings;
 
   Schema schema() const;  // All columns.
+  Schema physical_schema() const;
+  // The place of a physical column among the physical ones.
+  size_t PhysicalIndex(size_t column) const;
   bool embedded() const { return kind == Kind::kTable && connector == nullptr; }
 };
 

@@ -52,6 +52,7 @@ struct ScanTable {
   std::vector<std::string> metadata;
   std::vector<std::vector<std::string>> fields;  // Parallel to `columns`.
   Options options;                               // The table's with OPTIONS hints applied.
+  bool snapshot = false;  // Pull: the rows as they are; of a table that changes no history.
 };
 // Reads a materialized view: its snapshot, then its changes (pull: the snapshot alone).
 struct ScanView {

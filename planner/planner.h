@@ -42,6 +42,31 @@ Plan PlanQuery(const ast::Query& query, QueryMode mode, const PlanContext& conte
 // assignment, missing ones NULL.
 Plan PlanInsert(const ast::Insert& insert, QueryMode mode, const PlanContext& context);
 
+// Where INSERT … VALUES writes the value of a physical column in the row of that number; else the
+// query.
+SourceRange RangeOfValue(const ast::Insert& insert, const Relation& table, size_t column,
+                         size_t row);
+
+// UPDATE or DELETE as a query over the table, made once and planned as often as needed.
+struct ChangeQuery {
+  ast::QualifiedName table;
+  ast::Query query;  // All columns of the rows concerned, then the assigned values.
+  bool updates = false;
+  std::vector<ast::Name> targets;  // The columns assigned to,
+  std::vector<bool> literals;      // and whether their values are literals.
+};
+ChangeQuery MakeChangeQuery(ast::Update update);
+ChangeQuery MakeChangeQuery(ast::Delete removal);
+
+// A pull plan that gives the physical columns of the rows concerned and, for UPDATE, behind them the
+// physical columns of the rows that take their places.
+struct ChangePlan {
+  const Relation* table;
+  Plan plan;
+  std::vector<SourceRange> ranges;  // UPDATE: where each physical column's new value is written.
+};
+ChangePlan PlanChange(const ChangeQuery& change, const PlanContext& context);
+
 // A boolean expression over `schema`, e.g. the `filter` of the REST API.
 ExprPtr BindFilter(const ast::Expr& expr, const Schema& schema, const PlanContext& context);
 

@@ -77,7 +77,7 @@ struct Deriver {
 
   const Properties& input() const { return node.inputs[0]->properties; }
 
-  Properties operator()(const ScanTable&) const { return {}; }
+  Properties operator()(const ScanTable& scan) const;
   Properties operator()(const ScanSystem&) const { return {}; }
   Properties operator()(const ValuesRows& values) const {
     Properties out;
@@ -163,6 +163,23 @@ struct Deriver {
     return out;
   }
 };
+
+// A connector's PRIMARY KEY is a claim about what it carries; that of an embedded table is kept.
+Properties Deriver::operator()(const ScanTable& scan) const {
+  Properties out;
+  const Relation& table = *scan.table;
+  if (!table.changes) return out;
+  out.append_only = scan.snapshot;
+  if (table.primary_key.empty()) return out;
+  for (size_t key : table.primary_key) {
+    const size_t physical = table.PhysicalIndex(key);
+    const auto found = std::find(scan.columns.begin(), scan.columns.end(), physical);
+    if (found == scan.columns.end()) return {.append_only = scan.snapshot};
+    out.key.push_back(static_cast<size_t>(found - scan.columns.begin()));
+  }
+  out.has_key = true;
+  return out;
+}
 
 StateBound AggregateState(const Aggregate& aggregate) {
   if (aggregate.window_end) return {StateBound::Kind::kOpenWindows};

@@ -31,8 +31,8 @@ Engine::State::State(EngineOptions given) : options(std::move(given)) {
 Engine::State::~State() {
   pipelines.clear();
   {
-    std::lock_guard lock(logs_mutex);
-    logs.clear();
+    std::lock_guard lock(tables_mutex);
+    tables.clear();
   }
   if (scratch_directory.empty()) return;
   std::error_code ignored;  // A temporary directory: the system clears it if this fails.
@@ -96,32 +96,6 @@ ExecuteResult Engine::ExecuteInit(std::string_view sql) {
     result.error = Error(ErrorCode::kInternal, error.what());
   }
   return result;
-}
-
-uint64_t Engine::InsertRows(const std::string& table, const Batch& rows) {
-  TableLog* log = nullptr;
-  {
-    std::lock_guard lock(state_->mutex);
-    const Relation* relation = state_->catalog.Find(table);
-    if (!relation) throw Error(ErrorCode::kNotFound, "table \"" + table + "\" does not exist");
-    log = &state_->LogOf(*relation);
-  }
-  return log->Append(rows);
-}
-
-Schema Engine::InsertSchema(const std::string& table) const {
-  std::lock_guard lock(state_->mutex);
-  const Relation* relation = state_->catalog.Find(table);
-  if (!relation) throw Error(ErrorCode::kNotFound, "table \"" + table + "\" does not exist");
-  if (!relation->embedded()) {
-    throw Error(ErrorCode::kBadRequest,
-                "\"" + table + "\" takes no rows: only tables without a connector do");
-  }
-  Schema schema;
-  for (const TableColumn& c : relation->columns) {
-    if (c.kind == TableColumn::Kind::kPhysical) schema.push_back({c.name, c.type});
-  }
-  return schema;
 }
 
 std::vector<JobInfo> Engine::Jobs() const {
@@ -228,25 +202,6 @@ void Engine::State::Flush() {
       });
     }
   }
-}
-
-TableLog& Engine::State::LogOf(const Relation& table) {
-  if (!table.embedded()) {
-    throw Error(ErrorCode::kBadRequest,
-                "\"" + table.name + "\" takes no rows: only tables without a connector do");
-  }
-  std::lock_guard lock(logs_mutex);
-  std::unique_ptr<TableLog>& log = logs[table.name];
-  if (!log) {
-    Schema schema;
-    for (const TableColumn& c : table.columns) {
-      if (c.kind == TableColumn::Kind::kPhysical) schema.push_back({c.name, c.type});
-    }
-    const std::string& root = store ? store->directory() : scratch_directory;
-    const bool sync = store && options.sync;
-    log = std::make_unique<TableLog>(root + "/tables/" + table.name, std::move(schema), sync);
-  }
-  return *log;
 }
 
 }  // namespace millrace

@@ -38,12 +38,13 @@ DataflowEnvironment Engine::State::Environment(bool bounded_tables) {
   };
   environment.open_embedded = [this, bounded_tables](const Relation& table,
                                                      std::vector<size_t> columns) {
-    return LogOf(table).OpenSource(std::move(columns), bounded_tables);
+    return TableOf(table)->OpenSource(std::move(columns), bounded_tables);
   };
   environment.append_embedded = [this](const Relation& table, const std::string& writer,
                                        uint64_t step, const Batch& rows) {
-    LogOf(table).AppendOnce(writer, step, rows);
+    TableOf(table)->InsertOnce(writer, step, rows);
   };
+  environment.read_table = [this](const Relation& table) { return TableOf(table)->Rows(); };
   environment.collect = [](Batch) { return true; };
   return environment;
 }
@@ -96,8 +97,8 @@ Pipeline& Engine::State::OpenPipeline(uint32_t id) {
   if (store) pipeline_options.journal_directory = store->directory() + "/journal";
   pipeline_options.on_job_ended = [this](const PipelineJob& job) { NoteEnded(job); };
   pipeline_options.before_seal = [this] {
-    std::lock_guard lock(logs_mutex);
-    for (auto& [name, log] : logs) log->SyncAll();
+    std::lock_guard lock(tables_mutex);
+    for (auto& [name, table] : tables) table->SyncAll();
   };
   auto pipeline = std::make_unique<Pipeline>(pipeline_options, store.get(), pool.get());
   return *(pipelines[id] = std::move(pipeline));

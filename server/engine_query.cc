@@ -237,22 +237,4 @@ void Engine::State::RunPush(ast::Query& query, const Run& run, StatementResult* 
   }
 }
 
-uint64_t Engine::State::InsertValues(const Plan& plan, TableLog& log) {
-  DataflowOptions flow_options;
-  flow_options.name = "insert";
-  flow_options.bounded_run = true;
-  std::vector<Batch> batches;
-  DataflowEnvironment environment;
-  environment.append_embedded = [&](const Relation&, const std::string&, uint64_t,
-                                    const Batch& rows) { batches.push_back(rows); };
-  Dataflow flow(plan, flow_options, std::move(environment));
-  WorkerPool alone(1);
-  flow.RunToEnd(&alone, NowMicros(), 0);
-  flow.WriteSinks(0);
-  if (batches.empty()) return 0;
-  const Batch rows = Concat(batches);
-  log.Append(rows);
-  return rows.size;
-}
-
 }  // namespace millrace

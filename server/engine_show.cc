@@ -236,7 +236,7 @@ ObjectInfo Engine::Object(std::string_view name) const {
   info.reads = r->reads;
   info.read_by = state_->catalog.Dependents(r->name);
   info.takes_rows = r->embedded();
-  if (r->embedded()) info.rows = state_->LogOf(*r).rows();
+  if (r->embedded()) info.rows = state_->TableOf(*r)->rows();
   std::shared_lock views_lock(state_->views_mutex);
   if (auto it = state_->views.find(r->name); it != state_->views.end()) {
     std::shared_lock view_lock(it->second.pipeline->view_lock());

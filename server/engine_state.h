@@ -10,7 +10,7 @@
 #include <mutex>
 #include <shared_mutex>
 
-#include "connectors/table_log.h"
+#include "executor/embedded_table.h"
 #include "executor/pipeline.h"
 #include "parser/ast.h"
 #include "server/engine.h"
@@ -51,8 +51,8 @@ struct Engine::State {
   uint64_t next_entry = 1;                  // Of the catalog's log.
   std::map<std::string, uint64_t> entries;  // "table:orders" to the number of its entry.
 
-  std::mutex logs_mutex;  // Guards `logs` alone; drivers take it.
-  std::map<std::string, std::unique_ptr<TableLog>> logs;
+  std::mutex tables_mutex;  // Guards `tables` alone; drivers take it.
+  std::map<std::string, std::shared_ptr<EmbeddedTable>> tables;
 
   // What point reads look at, so that they wait for no statement.
   struct OpenView {
@@ -73,6 +73,8 @@ struct Engine::State {
   StatementResult ExecuteStatement(ast::Statement& statement, Run& run);
   StatementResult Do(ast::QueryStatement& s, const std::string& text, Run& run);
   StatementResult Do(ast::Insert& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Update& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Delete& s, const std::string& text, Run& run);
   StatementResult Do(ast::StatementSet& s, const std::string& text, Run& run);
   StatementResult Do(ast::CreateTable& s, const std::string& text, Run& run);
   StatementResult Do(ast::CreateView& s, const std::string& text, Run& run);
@@ -110,7 +112,14 @@ struct Engine::State {
   bool Deliver(Batch batch, const Run& run, StatementResult* result, uint64_t* left);
   std::map<std::string, std::vector<Batch>> Snapshot(const Plan& plan, StatementResult* result);
   std::vector<Batch> ReadSystemView(const std::string& name);
-  uint64_t InsertValues(const Plan& plan, TableLog& log);
+
+  // ---- tables without a connector (engine_tables.cc)
+  std::shared_ptr<EmbeddedTable> TableOf(const Relation& relation);
+  std::string TableDirectory(const std::string& name) const;
+  // Unlocks before the rows are written.
+  StatementResult InsertValues(const ast::Insert& insert, Plan plan,
+                               std::unique_lock<std::recursive_mutex> lock);
+  StatementResult ChangeRows(const ChangeQuery& change, Run& run);  // UPDATE, DELETE
 
   // ---- jobs (engine_jobs.cc)
   DataflowEnvironment Environment(bool bounded_tables);
@@ -144,7 +153,6 @@ struct Engine::State {
   void NoteEnded(const PipelineJob& job);
   void RestoreEndedStates(Pipeline& pipeline);
 
-  TableLog& LogOf(const Relation& table);
   void Flush();
 };
 

@@ -230,9 +230,9 @@ StatementResult Engine::State::DropRelation(const ast::Drop& s, const Session& s
                                             : "view",
         name);
   if (embedded) {
-    std::lock_guard logs_lock(logs_mutex);
-    logs.erase(name);
-    TableLog::Remove((store ? store->directory() : scratch_directory) + "/tables/" + name);
+    std::lock_guard tables_lock(tables_mutex);
+    tables.erase(name);
+    TableLog::Remove(TableDirectory(name));
   }
   std::string kind = "drop_" + what;
   std::ranges::replace(kind, ' ', '_');
@@ -354,10 +354,7 @@ StatementResult Engine::State::Do(ast::Insert& s, const std::string& text, Run& 
   Plan plan = PlanInsert(s, QueryMode::kContinuous, ContextOf(run));
   const Relation& target = *std::get<WriteSink>(plan.root->op).table;
   if (target.embedded() && plan.reads.empty()) {
-    TableLog& log = LogOf(target);
-    lock.unlock();
-    StatementResult result = Done("insert", "Rows inserted.", std::move(plan.notices));
-    result.affected_rows = static_cast<int64_t>(InsertValues(plan, log));
+    StatementResult result = InsertValues(s, std::move(plan), std::move(lock));
     run.wrote = true;
     return result;
   }

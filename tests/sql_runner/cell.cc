@@ -237,13 +237,19 @@ void CellRun::CheckChanges(const Block& block) {
 
 void CellRun::Append(const Block& block) {
   const Schema schema = engine_->InsertSchema(block.target);
+  std::vector<int64_t> weights;
   for (const Row& row : block.rows) {
-    if (row.fields.size() != schema.size() + 1 || row.fields[0].text != "+") {
-      throw ScriptError("line " + std::to_string(row.line) + ": expected + and " +
+    const std::string& sign = row.fields[0].text;
+    if (row.fields.size() != schema.size() + 1 || (sign != "+" && sign != "-")) {
+      throw ScriptError("line " + std::to_string(row.line) + ": expected + or - and " +
                         std::to_string(schema.size()) + " fields");
     }
+    weights.push_back(sign == "+" ? 1 : -1);
   }
-  if (!block.rows.empty()) engine_->InsertRows(block.target, MakeBatch(block.rows, 1, schema));
+  if (block.rows.empty()) return;
+  Batch rows = MakeBatch(block.rows, 1, schema);
+  if (std::ranges::find(weights, -1) != weights.end()) rows.weights = std::move(weights);
+  engine_->InsertRows(block.target, rows);
 }
 
 void CellRun::Compare(const Block& block, std::vector<std::string> expected,

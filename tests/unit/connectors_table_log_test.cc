@@ -82,7 +82,7 @@ struct Fixture {
 BOOST_FIXTURE_TEST_SUITE(table_log, Fixture)
 
 BOOST_AUTO_TEST_CASE(reads_the_wanted_columns) {
-  TableLog log(directory, kSchema, true);
+  TableLog log(directory, kSchema, {.sync = true});
   BOOST_TEST(log.Append(MakeRows(0, 10)) == 0u);
   BOOST_TEST(log.Append(MakeRows(10, 5)) == 10u);
   BOOST_TEST(log.Append(MakeRows(15, 0)) == 15u);
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(reads_the_wanted_columns) {
 }
 
 BOOST_AUTO_TEST_CASE(weights_come_only_when_they_say_something) {
-  TableLog log(directory, kSchema, false);
+  TableLog log(directory, kSchema, {.sync = false});
   Batch rows = MakeRows(0, 2);
   rows.weights = {1, 1};
   log.Append(rows);
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(weights_come_only_when_they_say_something) {
 }
 
 BOOST_AUTO_TEST_CASE(records_stay_whole_unless_they_are_large) {
-  TableLog log(directory, kSchema, false);
+  TableLog log(directory, kSchema, {.sync = false});
   log.Append(MakeRows(0, 3));
   log.Append(MakeRows(3, 160));
   log.Append(MakeRows(163, 161));
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(records_stay_whole_unless_they_are_large) {
 BOOST_AUTO_TEST_CASE(positions_can_be_sought_also_after_reopening) {
   std::vector<std::pair<SourcePosition, int64_t>> positions = {{"", 0}};
   {
-    TableLog log(directory, kSchema, false);
+    TableLog log(directory, kSchema, {.sync = false});
     for (int64_t i = 0; i < 50; ++i) log.Append(MakeRows(i * 7, 7));
     const auto source = log.OpenSource({0}, false);
     for (int64_t row = 0; row < 350;) {
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(positions_can_be_sought_also_after_reopening) {
     }
     BOOST_TEST(source->Poll(0, 0).next == positions.back().first);
   }
-  TableLog log(directory, kSchema, false);
+  TableLog log(directory, kSchema, {.sync = false});
   BOOST_TEST(log.rows() == 350u);
   const auto source = log.OpenSource({0}, false);
   for (const auto& [position, row] : positions) {
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(positions_can_be_sought_also_after_reopening) {
 }
 
 BOOST_AUTO_TEST_CASE(poll_until_is_exact) {
-  TableLog log(directory, kSchema, false);
+  TableLog log(directory, kSchema, {.sync = false});
   const auto first = log.OpenSource({0}, false);
   std::vector<std::pair<SourcePosition, int64_t>> cuts;
   // The cuts depend on what was there when they were made.
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(poll_until_is_exact) {
 }
 
 BOOST_AUTO_TEST_CASE(bounded_sources_end_where_the_log_ended) {
-  TableLog log(directory, kSchema, false);
+  TableLog log(directory, kSchema, {.sync = false});
   BOOST_TEST(log.OpenSource({0}, true)->Poll(0, 10).end);
   log.Append(MakeRows(0, 5));
   const auto source = log.OpenSource({0}, true);
@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(bounded_sources_end_where_the_log_ended) {
 
 BOOST_AUTO_TEST_CASE(append_once_ignores_what_it_has) {
   for (int opening = 0; opening < 3; ++opening) {
-    TableLog log(directory, kSchema, true);
+    TableLog log(directory, kSchema, {.sync = true});
     for (uint64_t sequence = 1; sequence <= 5; ++sequence) {
       log.AppendOnce("a", sequence, MakeRows(static_cast<int64_t>(sequence) * 2 - 2, 2));
     }
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(segments_follow_one_another) {
   constexpr size_t kRows = 200'000;
   int64_t rows = 0;
   {
-    TableLog log(directory, kSchema, false);
+    TableLog log(directory, kSchema, {.sync = false});
     log.AppendOnce("early", 7, MakeRows(0, 1));
     for (rows = 1; rows < 3'000'000; rows += kRows) log.Append(MakeRows(rows, kRows));
   }
@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(segments_follow_one_another) {
   std::ofstream(directory + "/" + std::string(20 - std::to_string(rows).size(), '0') +
                 std::to_string(rows) + ".log")
       << "torn";
-  TableLog log(directory, kSchema, false);
+  TableLog log(directory, kSchema, {.sync = false});
   BOOST_TEST(log.rows() == static_cast<uint64_t>(rows));
   BOOST_TEST(std::distance(fs::directory_iterator(directory), fs::directory_iterator()) ==
              segments);
@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(segments_follow_one_another) {
 
 BOOST_AUTO_TEST_CASE(torn_records_are_gone_after_reopening) {
   {
-    TableLog log(directory, kSchema, false);
+    TableLog log(directory, kSchema, {.sync = false});
     log.Append(MakeRows(0, 2));
     log.AppendOnce("w", 1, MakeRows(2, 1));
   }
@@ -265,13 +265,13 @@ BOOST_AUTO_TEST_CASE(torn_records_are_gone_after_reopening) {
   const auto whole = fs::file_size(path);
   uintmax_t first = 0;
   {
-    TableLog log(directory, kSchema, false);
+    TableLog log(directory, kSchema, {.sync = false});
     const std::string next = log.OpenSource({0}, false)->Poll(0, 2).next;
     first = std::stoull(next.substr(2));
   }
   for (uintmax_t size = whole - 1; size >= first; --size) {
     fs::resize_file(path, size);
-    TableLog log(directory, kSchema, false);
+    TableLog log(directory, kSchema, {.sync = false});
     BOOST_TEST(log.rows() == 2u);
     log.AppendOnce("w", 1, MakeRows(2, 1));
     const auto source = log.OpenSource({0}, false);
@@ -281,7 +281,7 @@ BOOST_AUTO_TEST_CASE(torn_records_are_gone_after_reopening) {
 }
 
 BOOST_AUTO_TEST_CASE(concurrent_appends_and_readers) {
-  TableLog log(directory, kSchema, true);
+  TableLog log(directory, kSchema, {.sync = true});
   constexpr int kThreads = 4, kAppends = 100;
   std::atomic<bool> done = false;
   const auto source = log.OpenSource({0}, false);
@@ -320,7 +320,7 @@ BOOST_AUTO_TEST_CASE(concurrent_appends_and_readers) {
 }
 
 BOOST_AUTO_TEST_CASE(remove) {
-  { TableLog log(directory, kSchema, false); }
+  { TableLog log(directory, kSchema, {.sync = false}); }
   TableLog::Remove(directory);
   BOOST_TEST(!fs::exists(directory));
   TableLog::Remove(directory);
