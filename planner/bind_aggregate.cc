@@ -3,6 +3,7 @@
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "parser/print.h"
+#include "planner/bind_over.h"
 #include "planner/bind_query.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
@@ -41,8 +42,7 @@ bool HasAggregate(const ast::Expr& expr) {
     if (call && !call->over && (IsAggregateCall(*call) || WindowPart(UpperName(*call)))) {
       found = true;
     }
-    // The aggregates of an OVER call are not the block's.
-    return !found && !(call && call->over);
+    return !found;
   });
   return found;
 }
@@ -83,6 +83,13 @@ const ast::Expr* ItemOf(const ast::Expr& expr, const ast::Select& select, const 
 
 bool Grouping::Needed(const ast::Select& select, std::span<const ast::SortItem> order_by) {
   if (!select.group_by.empty() || select.having) return true;
+  const auto in_window = [](const ast::NamedWindow& window) {
+    const ast::WindowSpec& spec = window.spec;
+    return std::ranges::any_of(spec.partition_by, [](const auto& e) { return HasAggregate(*e); }) ||
+           std::ranges::any_of(spec.order_by, [](const auto& i) { return HasAggregate(*i.expr); });
+  };
+  if (std::ranges::any_of(select.windows, in_window)) return true;
+  if (select.qualify && HasAggregate(*select.qualify)) return true;
   return std::any_of(select.items.begin(), select.items.end(),
                      [](const ast::SelectItem& item) { return HasAggregate(*item.expr); }) ||
          std::any_of(order_by.begin(), order_by.end(),
@@ -170,7 +177,7 @@ ExprPtr Grouping::Bind(const ast::Expr& expr) { return binder_->Bind(expr, scope
 ExprPtr Grouping::Replace(const ast::Expr& expr) {
   auto* call = std::get_if<ast::FunctionCall>(&expr.node);
   if (!call) return nullptr;
-  if (call->over) ThrowUnsupported("OVER is", call->over->range);
+  if (call->over && replace_) return replace_(expr);
   if (WindowPart(UpperName(*call))) return BindWindowFunction(*call, expr.range);
   return IsAggregateCall(*call) ? BindCall(*call, expr) : nullptr;
 }
@@ -366,6 +373,7 @@ ExprPtr Grouping::Finish(const ExprPtr& expr) const {
     }
     size_t column = 0;
     if (!IsColumn(*part, &column)) return nullptr;
+    if (column >= Windows::kFirstColumn) return part;
     if (column < first_call_) throw NotGrouped(schema_[column].name, part->range);
     return MakeColumnExpr(keys_.size() + column - first_call_, part->type, part->range);
   });

@@ -180,8 +180,10 @@ void ExprBinder::RefuseClauses(const ast::FunctionCall& call, std::string_view n
                                SourceRange range) const {
   const bool window_only = Contains(kRankingFunctions, name);
   if (call.over) {
-    throw Error(ErrorCode::kUnsupportedFeature,
-                "window functions (" + Upper(name) + " … OVER) are not supported here", range);
+    throw Error(ErrorCode::kBadRequest,
+                "a window function (" + Upper(name) + " … OVER) is not allowed " +
+                    (clause_.empty() ? "here" : "in " + clause_),
+                range, "conditions on window functions belong in QUALIFY");
   }
   if (window_only) {
     throw Error(ErrorCode::kBadRequest, Upper(name) + " needs an OVER clause", range);

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "fmt/format.h"
+#include "planner/bind_over.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
 #include "planner/top_n.h"
@@ -142,9 +143,11 @@ BoundQuery QueryBinder::BindQuery(const ast::Query& query) {
   const bool on_close =
       query.emit.kind == ast::EmitKind::kOnWindowClose || query.emit.kind == ast::EmitKind::kFinal;
   if (on_close && state_->window_aggregates == window_aggregates) {
-    throw Error(ErrorCode::kUnsupportedFeature,
-                "EMIT ON WINDOW CLOSE needs an aggregation over windows", query.emit.range,
-                "group by window_start and window_end of a TUMBLE, HOP or CUMULATE table function");
+    throw Error(
+        ErrorCode::kUnsupportedFeature,
+        "EMIT ON WINDOW CLOSE needs something that windows or event time close", query.emit.range,
+        "group by window_start and window_end of a TUMBLE, HOP or CUMULATE table function, or "
+        "order OVER by event time, with frames that end at the current row");
   }
   tables_ = outer_tables;
   emit_ = outer_emit;
@@ -252,11 +255,28 @@ std::vector<SortKey> QueryBinder::BindOrderBy(
   return keys;
 }
 
+// QUALIFY: a condition on window functions, which may use the names of select items that are no
+// input columns. Null when there is none.
+ExprPtr QueryBinder::BindQualify(const ast::Select& select, const Scope& scope,
+                                 const std::function<ExprPtr(const ast::Expr&)>& bind) const {
+  if (!select.qualify) return nullptr;
+  Scope with_items = scope;
+  with_items.replace = [&](const ast::Expr& expr) -> ExprPtr {
+    auto* column = std::get_if<ast::ColumnRef>(&expr.node);
+    if (!column || column->parts.size() != 1) return scope.replace ? scope.replace(expr) : nullptr;
+    const std::string& name = column->parts[0].text;
+    for (const ScopeColumn& input : scope.columns) {
+      if (SameWithoutCase(input.name, name)) return nullptr;
+    }
+    for (const ast::SelectItem& item : select.items) {
+      if (item.alias && SameWithoutCase(item.alias->text, name)) return bind(*item.expr);
+    }
+    return nullptr;
+  };
+  return BindPredicate(*select.qualify, with_items, context_, "QUALIFY", notices());
+}
+
 BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& query) {
-  if (!select.windows.empty()) {
-    ThrowUnsupported("the WINDOW clause is", select.windows[0].name.range);
-  }
-  if (select.qualify) ThrowUnsupported("QUALIFY is", select.qualify->range);
   const StateTtls outer_ttls = std::exchange(ttls_, BindHints(select.hints));
   BoundInput input = BindFrom(select.from.get());
   CheckTtlTables(input.scope);
@@ -278,15 +298,36 @@ BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& 
     for (const OutputColumn& column : columns) bound.ranges.push_back(column.range);
     keys = BindOrderBy(query, select.distinct, &columns, bind);
   };
+  Windows windows(this, select);
+  ExprPtr qualify;
   NodePtr node;
   if (Grouping::Needed(select, query.order_by)) {
     Grouping grouping(this, std::move(input), select);
-    bind_all(grouping.scope(), [&](const ast::Expr& expr) { return grouping.Bind(expr); });
+    const auto bind = [&](const ast::Expr& expr) { return grouping.Bind(expr); };
+    grouping.SetReplace([&](const ast::Expr& expr) { return windows.Bind(expr, bind); });
+    bind_all(grouping.scope(), bind);
+    qualify = BindQualify(select, grouping.scope(), bind);
     node = grouping.Build(select.having.get());
-    for (OutputColumn& column : columns) column.expr = grouping.Finish(column.expr);
+    const auto finish = [&](const ExprPtr& expr) { return grouping.Finish(expr); };
+    node = windows.Build(std::move(node), finish, this);
+    for (OutputColumn& column : columns) column.expr = finish(column.expr);
+    if (qualify) qualify = finish(qualify);
   } else {
-    bind_all(input.scope, [&](const ast::Expr& expr) { return Bind(expr, input.scope); });
-    node = std::move(input.node);
+    const auto bind = [&](const ast::Expr& expr) { return Bind(expr, input.scope); };
+    input.scope.replace = [&, outer = input.scope.replace](const ast::Expr& expr) {
+      ExprPtr replaced = windows.Bind(expr, bind);
+      return replaced || !outer ? replaced : outer(expr);
+    };
+    bind_all(input.scope, bind);
+    qualify = BindQualify(select, input.scope, bind);
+    node = windows.Build(
+        std::move(input.node), [](const ExprPtr& expr) { return expr; }, this);
+  }
+  for (OutputColumn& column : columns) column.expr = windows.Finish(column.expr);
+  if (qualify) {
+    qualify = windows.Finish(qualify);
+    CheckRepeatable(*node, *qualify);
+    node = MakeFilter(std::move(node), std::move(qualify), select.qualify->range);
   }
   std::vector<ExprPtr> exprs;
   std::vector<std::string> names;

@@ -113,6 +113,8 @@ class QueryBinder {
   std::vector<SortKey> BindOrderBy(const ast::Query& query, bool distinct,
                                    std::vector<OutputColumn>* columns,
                                    const std::function<ExprPtr(const ast::Expr&)>& bind) const;
+  ExprPtr BindQualify(const ast::Select& select, const Scope& scope,
+                      const std::function<ExprPtr(const ast::Expr&)>& bind) const;
   // ORDER BY, LIMIT and OFFSET over a finished query whose first `visible` columns are its own.
   NodePtr Order(NodePtr node, std::vector<SortKey> keys, size_t visible, const ast::Query& query);
   // In bind_hints.cc. Throws kInvalidOption at a bad duration.
@@ -153,6 +155,10 @@ class Grouping {
   Grouping(QueryBinder* binder, BoundInput input, const ast::Select& select);
   ExprPtr Bind(const ast::Expr& expr);
   const Scope& scope() const { return input_.scope; }
+  // Has first chance at calls with an OVER clause; the columns that it gives stay as they are.
+  void SetReplace(std::function<ExprPtr(const ast::Expr&)> replace) {
+    replace_ = std::move(replace);
+  }
 
   // Ends the binding. `having` may be null.
   NodePtr Build(const ast::Expr* having);
@@ -180,6 +186,7 @@ class Grouping {
   void NotifyUnbounded(const Aggregate& aggregate) const;
 
   QueryBinder* binder_;
+  std::function<ExprPtr(const ast::Expr&)> replace_;
   BoundInput input_;
   Scope scope_;        // The input's, with the hook for aggregates.
   size_t first_call_;  // Columns from here on stand for the calls.

@@ -73,6 +73,11 @@ std::string_view NameOf(TopN::Rank rank) {
   return "";
 }
 
+std::string UpperCase(std::string name) {
+  for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+  return name;
+}
+
 class NodeText {
  public:
   explicit NodeText(const Node& node) : node_(node) {
@@ -166,10 +171,9 @@ class NodeText {
     return text;
   }
   std::string CallText(const AggregateCall& call) const {
-    std::string name = call.function.name;
-    for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-    std::string text = fmt::format("{}({}{})", name, call.distinct ? "DISTINCT " : "",
-                                   call.argument ? inputs_[*call.argument] : "*");
+    std::string text =
+        fmt::format("{}({}{})", UpperCase(call.function.name), call.distinct ? "DISTINCT " : "",
+                    call.argument ? inputs_[*call.argument] : "*");
     if (call.filter) text += fmt::format(" FILTER (WHERE {})", inputs_[*call.filter]);
     return text;
   }
@@ -226,7 +230,63 @@ class NodeText {
     if (top.first == 1) return fmt::format(" first {}", *top.last);
     return fmt::format(" from {} to {}", top.first, *top.last);
   }
-  std::string Describe(const Over&) const { return "Over"; }
+  std::string Describe(const Over& over) const {
+    std::string text = "Over";
+    if (!over.partition.empty()) {
+      text += " partition by " + Columns(over.partition, node_.inputs[0]->schema);
+    }
+    if (!over.order.empty()) text += fmt::format(" order by ({})", KeysText(over.order));
+    std::vector<std::string> calls;
+    for (const OverCall& call : over.calls) {
+      calls.push_back(CallText(call, over));
+      const std::string& name = node_.schema[inputs_.size() + calls.size() - 1].name;
+      if (name != calls.back() && name.find(" OVER ") == std::string::npos)
+        calls.back() += " AS " + name;
+    }
+    text += fmt::format(" calls ({})", fmt::join(calls, ", "));
+    if (over.window_end) {
+      text += fmt::format(" [window: closes at watermark >= {} - 1 ms{}{}]",
+                          inputs_[over.partition[*over.window_end]],
+                          over.append_only ? ", emit: on close" : ", emit: changes",
+                          over.decides_late ? ", decides what is late" : "");
+    } else if (over.append_only) {
+      text += over.proctime ? " [emit: on arrival]"
+              : over.decides_late
+                  ? " [emit: when the watermark has passed the row, decides what is late]"
+                  : " [emit: when the watermark has passed the row]";
+    }
+    return text;
+  }
+  std::string CallText(const OverCall& call, const Over& over) const {
+    std::vector<std::string> arguments;
+    for (size_t column : call.arguments) arguments.push_back(inputs_[column]);
+    const bool shift = call.function == "lag" || call.function == "lead";
+    if (call.parameter > 0 || shift) {
+      arguments.insert(arguments.begin() + std::min<ptrdiff_t>(1, std::ssize(arguments)),
+                       std::to_string(call.parameter));
+    }
+    if (call.aggregate && arguments.empty()) arguments.push_back("*");
+    std::string text = fmt::format("{}({}{})", UpperCase(call.function),
+                                   call.distinct ? "DISTINCT " : "", fmt::join(arguments, ", "));
+    if (call.filter) text += fmt::format(" FILTER (WHERE {})", inputs_[*call.filter]);
+    const bool framed = call.aggregate || call.function.ends_with("_value");
+    if (!framed) return text;
+    const std::string frame =
+        fmt::format("{} BETWEEN {} AND {}", call.frame.rows ? "ROWS" : "RANGE",
+                    BoundText(call.frame.begin), BoundText(call.frame.end));
+    // The default is not worth saying.
+    const char* usual = over.order.empty()
+                            ? "RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+                            : "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
+    return frame == usual ? text : text + " " + frame;
+  }
+  std::string BoundText(const OverBound& bound) const {
+    if (bound.kind == OverBound::Kind::kCurrentRow) return "CURRENT ROW";
+    const char* side = bound.following ? "FOLLOWING" : "PRECEDING";
+    if (bound.kind == OverBound::Kind::kUnbounded) return fmt::format("UNBOUNDED {}", side);
+    return fmt::format(
+        "{} {}", bound.offset ? ToString(*bound.offset, {}) : std::to_string(bound.rows), side);
+  }
   std::string Describe(const SetMinus& set) const {
     return fmt::format("{}{}", set.intersect ? "Intersect" : "Except", set.all ? " all" : "");
   }
@@ -319,9 +379,12 @@ std::string StateText(const Node& node, bool pull) {
       return "";
     case StateBound::Kind::kOpenWindows:
       return "open windows";
+    case StateBound::Kind::kFrames:
+      return "rows that frames reach";
     case StateBound::Kind::kDistinctKeys:
       return key + advice;
     case StateBound::Kind::kInputRows:
+      if (std::holds_alternative<Over>(node.op)) return pull ? "all rows" : "all rows, unbounded";
       if (!std::holds_alternative<Aggregate>(node.op)) return "all rows";
       return key + " with its values" + advice;
     case StateBound::Kind::kTtl:

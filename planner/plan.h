@@ -21,7 +21,7 @@ using NodePtr = std::unique_ptr<Node>;
 
 // How large an operator's state can get.
 struct StateBound {
-  enum class Kind : uint8_t { kNone, kOpenWindows, kDistinctKeys, kInputRows, kTtl };
+  enum class Kind : uint8_t { kNone, kOpenWindows, kFrames, kDistinctKeys, kInputRows, kTtl };
   Kind kind = Kind::kNone;
 };
 
@@ -164,35 +164,47 @@ struct TopN {
   bool decides_late = false;     // The first event-time operator on its path.
   int64_t state_ttl = 0;         // Microseconds; 0: for ever.
 };
-// Appends a column for each call over the rows of the partition in `order`.
+// Where a frame begins or ends.
 struct OverBound {
   enum class Kind : uint8_t { kUnbounded, kCurrentRow, kOffset };
   Kind kind = Kind::kUnbounded;
   bool following = false;
-  Value offset;  // ROWS: a BIGINT; RANGE: of a type that can be added to the order column's.
+  int64_t rows = 0;  // Offset of ROWS.
+  // Offset of RANGE, a constant; and over the one ORDER BY column (as column 0, and of its type):
+  // the value where the frame of a row begins or ends, and one beyond which no row has a row with
+  // this value at that side of its frame. Where they fail or turn round, there is no bound.
+  ExprPtr offset, edge, reach;
 };
 struct OverFrame {
   bool rows = false;  // Else RANGE.
   OverBound begin, end;
 };
 struct OverCall {
-  // An aggregate, or one of row_number, rank, dense_rank, percent_rank, cume_dist, ntile, lag, lead,
-  // first_value, last_value, nth_value.
+  // An aggregate, or one of row_number, rank, dense_rank, percent_rank, cume_dist, ntile, lag,
+  // lead, first_value, last_value, nth_value.
   std::string function;
   std::optional<ResolvedAggregate> aggregate;
-  std::vector<size_t> arguments;  // Input columns.
+  std::vector<size_t> arguments;  // Input columns. LAG and LEAD: the value, and the default if any.
+  int64_t parameter = 0;          // LAG, LEAD: how many rows; NTILE: buckets; NTH_VALUE: which row.
   std::optional<size_t> filter;   // Input BOOLEAN column.
   bool distinct = false;
-  OverFrame frame;
+  OverFrame frame;  // Of aggregates and FIRST_, LAST_ and NTH_VALUE.
   Type result;
 };
+// Appends a column for each call over the rows of the partition in `order`; rows that it does not
+// tell apart follow their encoded bytes.
 struct Over {
-  std::vector<size_t> partition;
+  std::vector<size_t> partition;  // Input columns, none twice.
   std::vector<SortKey> order;
   std::vector<OverCall> calls;
-  // By event time ascending over append-only input: rows are given once, when the watermark has
-  // passed them.
+  // Rows of append-only input are given once: when the watermark closes their window, if there is
+  // `window_end`, else when it has passed them. The order is then by event time first, ascending,
+  // or by processing time (`proctime`: when they come), and no call looks behind its row's peers.
   bool append_only = false;
+  bool proctime = false;
+  std::optional<size_t> window_end;         // Index into `partition`: state is freed at close.
+  int64_t grace = 0, allowed_lateness = 0;  // Of windows, microseconds.
+  bool decides_late = false;                // The first event-time operator on its path.
 };
 // INTERSECT and EXCEPT of two inputs of one schema, and with `all` their forms for bags.
 struct SetMinus {
@@ -207,7 +219,8 @@ struct Unnest {
   bool with_ordinality = false;
   bool outer = false;
 };
-// GROUP BY over session windows. Output: window_start, window_end, window_time, the keys, the calls.
+// GROUP BY over session windows. Output: window_start, window_end, window_time, the keys, the
+// calls.
 struct SessionAggregate {
   std::vector<size_t> keys;  // Input columns.
   std::vector<AggregateCall> calls;

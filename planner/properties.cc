@@ -134,7 +134,7 @@ struct Deriver {
   Properties operator()(const IntervalJoin&) const { return Changing(); }
   Properties operator()(const TemporalJoin&) const { return Changing(); }
   Properties operator()(const TopN&) const { return TopNProperties(node); }
-  Properties operator()(const Over&) const { return Changing(); }
+  Properties operator()(const Over& over) const;
   Properties operator()(const SetMinus&) const;
   Properties operator()(const Unnest&) const { return Changing(); }
   // Promises nothing.
@@ -241,6 +241,19 @@ Properties CommonTimes(const Node& node) {
   return out;
 }
 
+Properties Deriver::operator()(const Over& over) const {
+  Properties out = input();
+  out.append_only = over.append_only;
+  out.state = {over.window_end    ? StateBound::Kind::kOpenWindows
+               : over.append_only ? StateBound::Kind::kFrames
+                                  : StateBound::Kind::kInputRows};
+  if (over.append_only) return out;
+  // A row may change long after its time, unless its whole partition has that time.
+  std::erase_if(out.event_times, [&](size_t c) { return !Contains(over.partition, c); });
+  if (!over.window_end) out.window = {};
+  return out;
+}
+
 Properties Deriver::operator()(const UnionAll&) const {
   Properties out = CommonTimes(node);
   out.append_only = std::ranges::all_of(
@@ -333,6 +346,21 @@ NodePtr MakeAggregateNode(NodePtr input, Aggregate aggregate,
   std::vector<NodePtr> inputs;
   inputs.push_back(std::move(input));
   NodePtr node = MakeNode(std::move(aggregate), std::move(inputs));
+  node->schema = std::move(schema);
+  node->range = range;
+  DeriveProperties(node.get());
+  return node;
+}
+
+NodePtr MakeOver(NodePtr input, Over over, const std::vector<std::string>& call_names,
+                 SourceRange range) {
+  Schema schema = input->schema;
+  for (size_t i = 0; i < over.calls.size(); ++i) {
+    schema.push_back({call_names[i], over.calls[i].result});
+  }
+  std::vector<NodePtr> inputs;
+  inputs.push_back(std::move(input));
+  NodePtr node = MakeNode(std::move(over), std::move(inputs));
   node->schema = std::move(schema);
   node->range = range;
   DeriveProperties(node.get());

@@ -28,6 +28,8 @@ NodePtr MakeAssignWindows(NodePtr input, AssignWindows windows, SourceRange rang
 // `call_names`: of the columns of the calls.
 NodePtr MakeAggregateNode(NodePtr input, Aggregate aggregate,
                           const std::vector<std::string>& call_names, SourceRange range = {});
+NodePtr MakeOver(NodePtr input, Over over, const std::vector<std::string>& call_names,
+                 SourceRange range = {});
 NodePtr MakeSort(NodePtr input, Sort sort, SourceRange range = {});
 
 // The plan's root becomes a Materialize of the view `name`; drops retractions that the view does

@@ -7,14 +7,21 @@
 namespace millrace {
 namespace {
 
-// Whether rows below were already held against a watermark; marks the first window aggregates that
-// do so on their paths. What reads a view is behind what decided in the view's own plan.
+// Whether rows below were already held against a watermark; marks the first operators that do so
+// on their paths. What reads a view is behind what decided in the view's own plan.
 bool MarkDecider(Node* node);
 
-bool HasDecider(const Node& node) {
-  if (auto* aggregate = std::get_if<Aggregate>(&node.op); aggregate && aggregate->window_end) {
-    return true;
+// Whether the operator holds rows against the watermark.
+bool UsesWatermark(const Node& node) {
+  if (auto* aggregate = std::get_if<Aggregate>(&node.op)) return aggregate->window_end.has_value();
+  if (auto* over = std::get_if<Over>(&node.op)) {
+    return over->window_end || (over->append_only && !over->proctime);
   }
+  return false;
+}
+
+bool HasDecider(const Node& node) {
+  if (UsesWatermark(node)) return true;
   if (auto* scan = std::get_if<ScanView>(&node.op)) {
     return scan->view->plan && HasDecider(*scan->view->plan->root);
   }
@@ -27,9 +34,9 @@ bool MarkDecider(Node* node) {
   if (node->inputs.empty()) return HasDecider(*node);
   bool decided = true;
   for (NodePtr& input : node->inputs) decided = MarkDecider(input.get()) && decided;
-  auto* aggregate = std::get_if<Aggregate>(&node->op);
-  if (!aggregate || !aggregate->window_end) return decided;
-  aggregate->decides_late = !decided;
+  if (!UsesWatermark(*node)) return decided;
+  if (auto* aggregate = std::get_if<Aggregate>(&node->op)) aggregate->decides_late = !decided;
+  if (auto* over = std::get_if<Over>(&node->op)) over->decides_late = !decided;
   return true;
 }
 

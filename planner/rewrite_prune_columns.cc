@@ -157,7 +157,7 @@ struct Pruner {
   Places operator()(IntervalJoin&) { return Whole(); }
   Places operator()(TemporalJoin&) { return Whole(); }
   Places operator()(TopN& top);
-  Places operator()(Over&) { return Whole(); }
+  Places operator()(Over& over);
   Places operator()(SetMinus&) { return Whole(); }
   Places operator()(Unnest&) { return Whole(); }
   Places operator()(Materialize&) { return All(); }
@@ -270,6 +270,42 @@ Places Pruner::operator()(TopN& top) {
   if (gives_rank) schema.push_back(self().schema[old]);
   top.rank_output = gives_rank;
   self().schema = std::move(schema);
+  return places;
+}
+
+// Without a needed call the node goes.
+Places Pruner::operator()(Over& over) {
+  const size_t columns = inputs();
+  const Schema schema = self().schema;
+  const Places calls = Keep(needs, &over.calls, columns);
+  Needs below(needs.begin(), needs.begin() + static_cast<ptrdiff_t>(columns));
+  if (over.calls.empty()) {
+    NodePtr rest = std::move(self().inputs[0]);
+    *node = std::move(rest);
+    Places places = Prune(node, std::move(below));
+    places.resize(needs.size(), kGone);
+    return places;
+  }
+  for (size_t column : over.partition) below[column].AddWhole();
+  for (const SortKey& key : over.order) below[key.column].AddWhole();
+  for (const OverCall& call : over.calls) {
+    for (size_t column : call.arguments) below[column].AddWhole();
+    if (call.filter) below[*call.filter].AddWhole();
+  }
+  // It keeps its input's rows.
+  Places places = PruneExactly(input(), below);
+  for (size_t& column : over.partition) column = places[column];
+  for (SortKey& key : over.order) key.column = places[key.column];
+  for (OverCall& call : over.calls) {
+    for (size_t& column : call.arguments) column = places[column];
+    if (call.filter) call.filter = places[*call.filter];
+  }
+  self().schema = self().inputs[0]->schema;
+  const size_t kept = inputs();
+  for (size_t i = 0; i < calls.size(); ++i) {
+    places.push_back(calls[i] == kGone ? kGone : kept + calls[i]);
+    if (calls[i] != kGone) self().schema.push_back(schema[columns + i]);
+  }
   return places;
 }
 

@@ -83,6 +83,18 @@ NodePtr PushBelowTopN(NodePtr node, Terms terms) {
   return AddFilter(std::move(node), std::move(terms));
 }
 
+// The same of OVER.
+NodePtr PushBelowOver(NodePtr node, Terms terms) {
+  const auto& partition = std::get<Over>(node->op).partition;
+  Terms below = Take(&terms, [&](const Expr& term) {
+    return IsDeterministic(term) && AllColumnsOf(term, [&](size_t column) {
+             return std::ranges::find(partition, column) != partition.end();
+           });
+  });
+  node->inputs[0] = PushTerms(std::move(node->inputs[0]), std::move(below));
+  return AddFilter(std::move(node), std::move(terms));
+}
+
 NodePtr PushBelowUnion(NodePtr node, Terms terms) {
   Terms below = Take(&terms, [](const Expr& term) { return IsDeterministic(term); });
   for (NodePtr& input : node->inputs) input = PushTerms(std::move(input), below);
@@ -157,6 +169,9 @@ NodePtr PushTerms(NodePtr node, Terms terms) {
   }
   if (std::holds_alternative<TopN>(node->op)) {
     return PushBelowTopN(std::move(node), std::move(terms));
+  }
+  if (std::holds_alternative<Over>(node->op)) {
+    return PushBelowOver(std::move(node), std::move(terms));
   }
   if (std::holds_alternative<UnionAll>(node->op)) {
     return PushBelowUnion(std::move(node), std::move(terms));

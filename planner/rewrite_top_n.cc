@@ -102,6 +102,8 @@ NodePtr RankRows(NodePtr node, TopN::Rank rank, const Ranks& ranks) {
   top.first = ranks.first;
   top.last = ranks.last;
   top.emit_on_close = over.append_only;
+  top.grace = over.grace;
+  top.allowed_lateness = over.allowed_lateness;
   SetWindow(node->inputs[0]->properties.window, &top);
   top.rank_output = top.first != top.last;
   const SourceRange range = node->range;
@@ -118,7 +120,7 @@ NodePtr RankRows(NodePtr node, TopN::Rank rank, const Ranks& ranks) {
 // passed them: OVER gives them once. The first one alone is kept with less.
 bool IsFinal(const Over& over, TopN::Rank rank, const Ranks& ranks) {
   const bool deduplicates = rank == TopN::Rank::kRowNumber && ranks.last == 1;
-  return over.append_only && !deduplicates;
+  return over.append_only && !over.window_end && !deduplicates;
 }
 
 NodePtr RankFiltered(NodePtr node) {
