@@ -61,7 +61,7 @@ class ChangeBinder {
       throw Error(ErrorCode::kStreamingResult, "the condition reads a source that does not end",
                   change_.table.range, "read a materialized view instead");
     }
-    Rewrite(&plan_);
+    Rewrite(&plan_, context_.session->zone());
     ChangePlan result{&table_, std::move(plan_), {}};
     if (change_.updates) result.ranges = std::move(ranges_);
     return result;
