@@ -26,11 +26,13 @@ std::map<std::string, std::function<void(const Setup&)>> Rows() {
   rows["group1k"] = [](const Setup& setup) { GroupRow(setup, 1'000); };
   rows["group100k"] = [](const Setup& setup) { GroupRow(setup, 100'000); };
   rows["group10m"] = [](const Setup& setup) { GroupRow(setup, 10'000'000); };
-  for (const std::string query : {"q0", "q1", "q2"}) {
-    rows[query] = [query](const Setup& setup) { NexmarkRow(setup, query, 4.5); };
-  }
-  for (const std::string query : {"q14", "q22"}) {
-    rows[query] = [query](const Setup& setup) { NexmarkRow(setup, query, 3); };
+  constexpr std::pair<const char*, double> kNexmark[] = {
+      {"q0", 4.5}, {"q1", 4.5}, {"q2", 4.5}, {"q3", 5},   {"q4", 1.2},  {"q9", 0.8}, {"q14", 3},
+      {"q15", 2},  {"q16", 1},  {"q17", 2},  {"q20", 1.2}, {"q22", 3}, {"q23", 0.8}};
+  for (const auto& [query, floor] : kNexmark) {
+    rows[query] = [query = std::string(query), floor = floor](const Setup& setup) {
+      NexmarkRow(setup, query, floor);
+    };
   }
   rows["tumble"] = [](const Setup& setup) { NexmarkRow(setup, "tumble", 4); };
   rows["hop"] = [](const Setup& setup) { NexmarkRow(setup, "hop", 3); };
