@@ -31,6 +31,37 @@ AggregateOperator::AggregateOperator(AggregateOptions options, PartitionContext*
       groups_(LayOut(), options_.tracked) {
   assert(!options_.plan.window_end || *options_.plan.window_end == 0);
   assert(!options_.plan.window_start || *options_.plan.window_start == 1);
+  if (global_) standing_.emplace_back();
+  for (int32_t set : options_.plan.empty_sets) {
+    std::string key(options_.plan.keys.size() - 1, '\0');  // NULLs
+    AppendKeyColumn(Column::Constant(set, 1), 0, &key);
+    standing_.push_back(std::move(key));
+  }
+}
+
+// Before the first row: so that what becomes of them is seen as a change.
+void AggregateOperator::MakeStandingGroups() {
+  for (const std::string& key : std::exchange(standing_, {})) {
+    const uint64_t hash = HashBytes(key);
+    if (PartitionOf(hash, context_->partitions) != context_->partition) continue;
+    groups_.Reserve(1);
+    bool created = false;
+    char* group = groups_.FindOrInsert(key, hash, &created);
+    if (!created) continue;  // Restored.
+    Register(group);
+    groups_.BeforeChange(group);
+    GroupTable::header(group).touched = true;
+    touched_.push_back({group, nullptr});
+  }
+}
+
+bool AggregateOperator::IsEmptySet(const char* group) const {
+  int32_t set;
+  std::string_view key = groups_.key(group);
+  key.remove_prefix(key.size() - sizeof set);
+  std::memcpy(&set, key.data(), sizeof set);
+  set = static_cast<int32_t>(__builtin_bswap32(static_cast<uint32_t>(set)) ^ (1u << 31));
+  return std::ranges::find(options_.plan.empty_sets, set) != options_.plan.empty_sets.end();
 }
 
 size_t AggregateOperator::LayOut() {
@@ -40,6 +71,7 @@ size_t AggregateOperator::LayOut() {
     call.kernel = c.function.kernel;
     call.argument = c.argument;
     call.filter = c.filter;
+    call.weight = c.weight;
     call.extreme = c.function.multiset_extreme;
     call.distinct = c.distinct && !IsExtreme(c.function.name);
     call.takes_nulls = c.function.takes_nulls;
@@ -50,7 +82,8 @@ size_t AggregateOperator::LayOut() {
   states_end_ = at;
   for (Call& call : calls_) {
     if (!call.distinct && !call.kernel.fold && call.extreme == 0) continue;
-    call.values = std::make_unique<ValueTable>(at, call.extreme != 0, options_.tracked);
+    const bool ordered = call.extreme != 0 || (call.kernel.fold && !call.kernel.any_order);
+    call.values = std::make_unique<ValueTable>(at, ordered, options_.tracked);
     at += sizeof(char*);
   }
   return at - GroupTable::kPayload;
@@ -128,11 +161,28 @@ void AggregateOperator::UpdateValues(const Batch& batch, Call& call, const int64
   }
   std::vector<size_t> columns = options_.plan.keys;
   columns.push_back(*call.argument);
+  std::vector<uint32_t> group_sizes;
+  for (const char* row : rows_) {
+    group_sizes.push_back(static_cast<uint32_t>(groups_.key(row).size()));
+  }
   std::vector<int64_t> distinct;
-  call.values->Add(RowKeys(batch, columns), rows_, weights, skip, &distinct);
+  call.values->Add({RowKeys(batch, columns), rows_, group_sizes, weights, skip}, &distinct);
   if (call.distinct && call.kernel.update) {
     call.kernel.update(rows_, call.offset, &argument, distinct.data(), nullptr, heap_.get());
   }
+}
+
+std::vector<int64_t> AggregateOperator::WeightsOf(const Batch& batch, const Call& call) const {
+  const Column& times = batch.columns[*call.weight];
+  std::vector<int64_t> weights(batch.size);
+  for (size_t i = 0; i < batch.size; ++i) {
+    const int64_t count = times.IsNull(i) ? 0 : std::max<int64_t>(0, times.at<int64_t>(i));
+    if (__builtin_mul_overflow(batch.weight(i), count, &weights[i])) {
+      constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+      weights[i] = batch.weight(i) > 0 ? kMost : -kMost;
+    }
+  }
+  return weights;
 }
 
 void AggregateOperator::Update(const Batch& batch) {
@@ -147,7 +197,9 @@ void AggregateOperator::Update(const Batch& batch) {
     }
     const uint8_t* filter_bytes = call.filter ? filter.data() : nullptr;
     if (call.values) {
-      UpdateValues(batch, call, weights, filter_bytes);
+      std::vector<int64_t> weighted;
+      if (call.weight) weighted = WeightsOf(batch, call);
+      UpdateValues(batch, call, call.weight ? weighted.data() : weights, filter_bytes);
       continue;
     }
     const Column* argument = call.argument ? &batch.columns[*call.argument] : nullptr;
@@ -160,12 +212,11 @@ void AggregateOperator::OnBatch(size_t, Batch batch, const StepTime& time, const
     DropLateRows(time, &batch);
   }
   if (batch.size == 0) return;
+  MakeStandingGroups();
   rows_.resize(batch.size);
   // New groups are registered before Touch() looks at them; a new group exists nowhere yet.
-  const size_t known = groups_.size();
   groups_.FindOrInsert(RowKeys(batch, options_.plan.keys), rows_,
                        [this](char* row, size_t) { Register(row); });
-  started_ |= groups_.size() > known;
   Touch(rows_, time);
   Update(batch);
 }
@@ -175,11 +226,11 @@ void AggregateOperator::RefreshExtreme(Call& call, std::span<char* const> groups
   Arena heap;
   for (size_t i = 0; i < groups.size(); ++i) {
     call.kernel.init(groups[i] + call.offset);
-    auto value = call.values->Extreme(groups_.key(groups[i]), call.extreme > 0);
+    auto value = call.values->Extreme(groups[i], call.extreme > 0);
     if (value) {
       DecodeKeyColumn(&*value, &values, i, &heap);
     } else {
-      values.SetNull(i);
+      ClearValue(&values, i);
     }
   }
   call.kernel.update(groups, call.offset, &values, nullptr, nullptr, heap_.get());
@@ -191,11 +242,9 @@ void AggregateOperator::RefreshFold(Call& call, std::span<char* const> groups) {
   std::vector<size_t> ends;
   Arena heap;
   for (char* group : groups) {
-    const size_t key_size = groups_.key(group).size();
-    call.values->ForEach(group, [&](std::string_view key, int64_t count) {
-      key.remove_prefix(key_size);
+    call.values->ForEach(group, [&](std::string_view value, int64_t count) {
       values.Resize(counts.size() + 1);
-      DecodeKeyColumn(&key, &values, counts.size(), &heap);
+      DecodeKeyColumn(&value, &values, counts.size(), &heap);
       counts.push_back(call.distinct ? 1 : count);
     });
     ends.push_back(counts.size());
@@ -342,19 +391,7 @@ void AggregateOperator::CloseWindows(const StepTime& time, const Emit& emit) {
 }
 
 void AggregateOperator::OnStep(const StepTime& time, const Emit& emit) {
-  if (global_ && groups_.size() == 0 &&
-      PartitionOf(HashBytes(""), context_->partitions) == context_->partition) {
-    bool created = false;
-    char* group = groups_.FindOrInsert("", HashBytes(""), &created);
-    Register(group);
-    groups_.BeforeChange(group);
-    GroupTable::header(group).touched = true;
-    touched_.push_back({group, nullptr});
-  } else if (global_ && started_) {
-    // Its first row made the group: nothing had been emitted.
-    for (Touched& t : touched_) t.before = nullptr;
-  }
-  started_ = false;
+  MakeStandingGroups();
   if (!touched_.empty()) EmitChanges(emit);
   if (windowed()) CloseWindows(time, emit);
   if (heap_->arena.allocated() > compact_at_) CompactHeap();

@@ -43,7 +43,7 @@ class AggregateOperator final : public Operator {
  private:
   struct Call {
     AggregateKernel kernel;
-    std::optional<size_t> argument, filter;
+    std::optional<size_t> argument, filter, weight;
     int extreme = 0;
     bool distinct = false;
     size_t offset = 0;  // Of the state in a group row.
@@ -57,7 +57,11 @@ class AggregateOperator final : public Operator {
   static int64_t Rows(const char* group) {
     return *reinterpret_cast<const int64_t*>(group + GroupTable::kPayload);
   }
-  bool Exists(const char* group) const { return Rows(group) > 0 || global_; }
+  bool Exists(const char* group) const {
+    return Rows(group) > 0 || global_ || (!options_.plan.empty_sets.empty() && IsEmptySet(group));
+  }
+  bool IsEmptySet(const char* group) const;
+  void MakeStandingGroups();
 
   size_t LayOut();
   bool windowed() const { return options_.plan.window_end.has_value(); }
@@ -70,6 +74,8 @@ class AggregateOperator final : public Operator {
   void Touch(std::span<char* const> groups, const StepTime& time);
   void Update(const Batch& batch);
   void UpdateValues(const Batch& batch, Call& call, const int64_t* weights, const uint8_t* filter);
+  // The rows' weights times how often each counts.
+  std::vector<int64_t> WeightsOf(const Batch& batch, const Call& call) const;
   void Refresh(std::span<char* const> groups);
   void RefreshExtreme(Call& call, std::span<char* const> groups);
   void RefreshFold(Call& call, std::span<char* const> groups);
@@ -84,12 +90,13 @@ class AggregateOperator final : public Operator {
   void CompactHeap();
   void EncodeGroup(const char* group, std::string* value) const;
   void DecodeGroup(std::string_view value, char* group);
-  char* GroupOfValue(std::string_view key);
   bool AnyGroupFails() const;  // Its row is in the errors, and must be retractable.
 
   AggregateOptions options_;
   PartitionContext* context_;
-  bool global_;           // No keys: one row, also over no input.
+  bool global_;  // No keys: one row, also over no input.
+  // The keys of groups that are there without rows, until they are made.
+  std::vector<std::string> standing_;
   size_t window_prefix_;  // Bytes of the key before the keys that choose the partition.
   std::vector<Call> calls_;
   size_t states_end_ = 0;  // In a group row: behind the states, before the lists of values.
@@ -98,7 +105,6 @@ class AggregateOperator final : public Operator {
   GroupTable groups_;
   std::map<int64_t, std::vector<char*>> windows_;  // By end, in the order of their creation.
   bool had_errors_ = false;  // Some group failed: its error row must be retractable from now on.
-  bool started_ = false;
   // The running step: changed groups and their rows when it began (null where nothing was emitted).
   struct Touched {
     char* group;

@@ -27,19 +27,6 @@ void AggregateOperator::DecodeGroup(std::string_view value, char* group) {
   }
 }
 
-char* AggregateOperator::GroupOfValue(std::string_view key) {
-  std::string_view rest = key;
-  Arena scratch;
-  for (size_t c = 0; c < options_.plan.keys.size(); ++c) {
-    Column column = MakeColumn(options_.output[c].type, 1);
-    DecodeKeyColumn(&rest, &column, 0, &scratch);
-  }
-  const std::string_view group_key = key.substr(0, key.size() - rest.size());
-  char* group = groups_.Find(group_key, HashBytes(group_key));
-  assert(group != nullptr);
-  return group;
-}
-
 void AggregateOperator::BeginCheckpoint(StateWriter* writer) {
   groups_.BeginCheckpoint(options_.id, writer, [this](const char* group, std::string* value) {
     EncodeGroup(group, value);
@@ -70,8 +57,11 @@ void AggregateOperator::Restore(const Store& store, size_t partition, size_t par
   for (size_t c = 0; c < calls_.size(); ++c) {
     if (!calls_[c].values) continue;
     const OperatorId id = options_.id + 1 + static_cast<OperatorId>(c);
-    calls_[c].values->Restore(id, store, partition, partitions,
-                              [this](std::string_view key) { return GroupOfValue(key); });
+    calls_[c].values->Restore(id, store, partition, partitions, [this](std::string_view key) {
+      char* group = groups_.Find(key, HashBytes(key));
+      assert(group != nullptr);
+      return group;
+    });
   }
   had_errors_ = options_.upsert && AnyGroupFails();
 }

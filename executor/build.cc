@@ -123,7 +123,7 @@ std::unique_ptr<TableScan> DataflowBuilder::OpenScan(const ScanTable& op) {
   const Relation& table = *op.table;
   const DataflowOptions& options = flow_.options_;
   ScanOptions scan_options{options.partitions, options.batch_rows, options.step_rows,
-                           emits_changes_};
+                           emits_changes_, op.arrival};
   if (table.connector == nullptr) {
     auto source = flow_.environment_.open_embedded(table, op.columns);
     return std::make_unique<TableScan>(std::move(source), nullptr, scan_options);
@@ -258,7 +258,8 @@ size_t DataflowBuilder::AddOp(const Node& node, const Aggregate& op) {
   if (op.decides_late && op.window_end) {
     const Node* window = node.inputs[0].get();
     while (std::holds_alternative<Project>(window->op) ||
-           std::holds_alternative<Filter>(window->op)) {
+           std::holds_alternative<Filter>(window->op) ||
+           std::holds_alternative<Expand>(window->op)) {
       window = window->inputs[0].get();
     }
     if (std::holds_alternative<AssignWindows>(window->op)) {

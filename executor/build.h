@@ -35,6 +35,7 @@ class DataflowBuilder {
   size_t AddOp(const Node& node, const Filter& op);
   size_t AddOp(const Node& node, const Project& op);
   size_t AddOp(const Node& node, const AssignWindows& op);
+  size_t AddOp(const Node& node, const Expand& op);
   size_t AddOp(const Node& node, const Aggregate& op);
   size_t AddSliced(const Node& node, const Aggregate& op, const Node& windows);
   size_t AddOp(const Node& node, const SessionAggregate& op);

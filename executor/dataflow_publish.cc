@@ -204,6 +204,10 @@ std::string Dataflow::EncodeMetadata() const {
       out.Put(node.scan->rows_in()).Put(node.scan->rejected());
       out.Put(static_cast<uint64_t>(positions.size()));
       for (const auto& [name, position] : positions) out.Put(name).Put(position);
+      out.Put(static_cast<uint64_t>(node.scan->arrivals().size()));
+      for (const auto& [name, arrivals] : node.scan->arrivals()) {
+        out.Put(name).Put(arrivals.number).Put(arrivals.taken);
+      }
     }
     if (node.sink) out.Put(node.sink_position);
     if (node.tracker) node.tracker->Encode(*nodes_[node.tracked_scan].scan, &out);
@@ -230,6 +234,13 @@ void Dataflow::Restore(const Store& store, const std::string& metadata, WorkerPo
         const std::string name = in.String();
         positions[name] = in.String();
       }
+      std::map<std::string, TableScan::Arrivals> arrivals;
+      for (uint64_t n = in.Number(); n > 0; --n) {
+        const std::string name = in.String();
+        arrivals[name].number = in.Number();
+        arrivals[name].taken = in.Number();
+      }
+      node.scan->SetArrivals(std::move(arrivals));
       node.scan->Seek(positions, ended);
       node.scan->SetCounts(rows_in, rejected);
     }

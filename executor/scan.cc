@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+
 namespace millrace {
 namespace {
 
@@ -9,6 +11,22 @@ namespace {
 constexpr std::chrono::milliseconds kShortStep(50), kLongStep(120);
 constexpr size_t kMostGrowth = 16;
 constexpr size_t kBoundedGrowth = 4;
+
+// The order of arrival is one number:
+//   scan:12 partition:24 record:56 row:32 (bits), the row within its record.
+Column ArrivalColumn(uint32_t scan, const TableScan::Arrivals& first, size_t size,
+                     const std::vector<uint32_t>* records) {
+  const uint128_t partition = (static_cast<uint128_t>(scan) << 24 | first.number) << 88;
+  Column out(TypeId::kDecimal, size);
+  uint32_t row = 0;
+  for (size_t i = 0; i < size; ++i) {
+    const uint64_t record = first.taken + (records ? (*records)[i] : i);
+    row = records && i > 0 && (*records)[i] == (*records)[i - 1] ? row + 1 : 0;
+    const uint128_t number = partition | static_cast<uint128_t>(record) << 32 | row;
+    out.mutable_data<int128_t>()[i] = static_cast<int128_t>(number);
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -33,6 +51,7 @@ void TableScan::RefreshPartitions() {
     positions_.emplace_back();
     moved_.push_back(0);
     finished_.push_back(0);
+    arrivals_.try_emplace(names[i], Arrivals{arrivals_.size(), 0});
     if (auto it = resume_.find(names[i]); it != resume_.end()) {
       source_->Seek(i, it->second);
       positions_[i] = it->second;
@@ -48,7 +67,10 @@ void TableScan::Take(size_t i, SourceBatch batch) {
     moved_[i] = 1;
   }
   if (batch.size() == 0) return;
-  work_[next_worker_].push_back({i, std::move(batch)});
+  Arrivals& arrivals = arrivals_.find(names_[i])->second;
+  const Arrivals first = arrivals;
+  arrivals.taken += batch.size();
+  work_[next_worker_].push_back({i, std::move(batch), first});
   next_worker_ = (next_worker_ + 1) % options_.partitions;
 }
 
@@ -130,7 +152,11 @@ void TableScan::Run(size_t p, PartitionContext* context, const Emit& emit) {
   work_[p].clear();
   for (Work& w : work) {
     if (w.batch.rows) {
-      rows_[p] += w.batch.rows->size;
+      Batch& rows = *w.batch.rows;
+      rows_[p] += rows.size;
+      if (options_.arrival) {
+        rows.columns.push_back(ArrivalColumn(*options_.arrival, w.first, rows.size, nullptr));
+      }
       PushRows(std::move(*w.batch.rows), w.source_partition, context, emit);
       continue;
     }
@@ -139,6 +165,9 @@ void TableScan::Run(size_t p, PartitionContext* context, const Emit& emit) {
     std::vector<uint32_t> row_records;
     Batch rows = decoders_[p]->Decode(block, &rejects, &row_records);
     for (const Column& c : block.metadata) rows.columns.push_back(c.Take(row_records));
+    if (options_.arrival) {
+      rows.columns.push_back(ArrivalColumn(*options_.arrival, w.first, rows.size, &row_records));
+    }
     rows_[p] += block.records.size();
     for (Reject& r : rejects) {
       const auto [offset, size] = block.records[r.record];
@@ -176,6 +205,14 @@ std::map<std::string, SourcePosition> TableScan::Positions() const {
     if (!positions_[i].empty()) positions[names_[i]] = positions_[i];
   }
   return positions;
+}
+
+void TableScan::SetArrivals(std::map<std::string, Arrivals> arrivals) {
+  // Partitions that were seen first now have numbers behind those of before.
+  for (const auto& [name, now] : arrivals_) {
+    arrivals.try_emplace(name, Arrivals{arrivals.size(), now.taken});
+  }
+  arrivals_ = std::move(arrivals);
 }
 
 void TableScan::Seek(const std::map<std::string, SourcePosition>& positions, bool ended) {

@@ -31,8 +31,9 @@ struct ScanCut {
 struct ScanOptions {
   size_t partitions = 1;  // Of the pipeline.
   size_t batch_rows = 8192;
-  size_t step_rows = 65536;   // Of one step.
-  bool longer_steps = false;  // More rows while steps are short, see Poll().
+  size_t step_rows = 65536;         // Of one step.
+  bool longer_steps = false;        // More rows while steps are short, see Poll().
+  std::optional<uint32_t> arrival;  // As in ScanTable.
 };
 
 class TableScan {
@@ -73,11 +74,20 @@ class TableScan {
   // Positions of all partitions, for a checkpoint; and back.
   std::map<std::string, SourcePosition> Positions() const;
   void Seek(const std::map<std::string, SourcePosition>& positions, bool ended);
+  // The order of arrival so far: of each source partition its number and what it gave.
+  struct Arrivals {
+    uint64_t number = 0;
+    uint64_t taken = 0;  // Rows or records.
+  };
+  const std::map<std::string, Arrivals>& arrivals() const { return arrivals_; }
+  // REQUIRES: before Seek.
+  void SetArrivals(std::map<std::string, Arrivals> arrivals);
 
  private:
   struct Work {
     size_t source_partition;
     SourceBatch batch;
+    Arrivals first;  // Its first row or record.
   };
   void AdaptStep();
   void RefreshPartitions();
@@ -91,7 +101,8 @@ class TableScan {
   std::vector<SourcePosition> positions_;
   std::vector<uint8_t> moved_, finished_;
   std::map<std::string, SourcePosition> resume_;  // Of partitions not seen again yet.
-  std::vector<std::vector<Work>> work_;           // By pipeline partition.
+  std::map<std::string, Arrivals> arrivals_;
+  std::vector<std::vector<Work>> work_;  // By pipeline partition.
   size_t next_worker_ = 0;
   size_t step_rows_;                                  // Of the next step.
   bool step_was_full_ = false;                        // The last one.

@@ -8,6 +8,7 @@
 
 #include "types/batch.h"
 #include "types/row_errors.h"
+#include "types/value.h"
 
 namespace millrace {
 
@@ -53,27 +54,46 @@ struct AggregateKernel {
   // Instead of update, merge and subtract, for aggregates of all values of a group: the results,
   // which the caller keeps in the states (functions/held_result.h); row errors by group.
   std::function<Column(const GroupValues& values, RowErrors* errors)> fold;
+  bool any_order = false;  // The result of `fold` does not depend on the order of the values.
+};
+
+// What a kernel is made for.
+struct AggregateSignature {
+  std::span<const Type> arguments;  // As they are after casts.
+  const Type& result;
+  const Value* constant = nullptr;  // The constant argument's value, for functions that have one.
+  std::span<const Type> order;      // For `ordered` functions.
 };
 
 struct ResolvedAggregate {
   std::string name;
   std::vector<Type> parameters;  // Cast the arguments to these first; empty for COUNT(*).
   Type result;
-  AggregateKernel kernel;
+  AggregateKernel kernel;  // As if for no order; of functions with a constant not made yet.
+  std::function<AggregateKernel(const AggregateSignature& signature)> make_kernel;
   // The kernel needs the retractable MIN/MAX of executor/aggregate (an ordered multiset of the
   // group's values) because its input is updating: +1 to take the least, as MIN, -1 the greatest.
   int multiset_extreme = 0;
   bool takes_nulls = false;  // NULL is a value like any other.
+  bool ordered = false;      // These three as in AggregateDefinition.
+  bool weighted = false;
+  std::optional<size_t> constant;
 };
 
 struct AggregateDefinition {
   std::string name;
   std::vector<TypeId> parameters;  // kNull means any type.
   std::function<std::optional<Type>(std::span<const Type> arguments)> result;
-  std::function<AggregateKernel(std::span<const Type> arguments, const Type& result)> make_kernel;
+  std::function<AggregateKernel(const AggregateSignature& signature)> make_kernel;
   int extreme = 0;           // +1 MIN, -1 MAX: not retractable from its state alone.
-  bool append_only = false;  // Takes no retractions at all.
   bool takes_nulls = false;
+  // The result depends on the order of the rows. The kernel's argument is a ROW: first what the rows
+  // are ordered by, if anything, then the argument; its values in their order are the order.
+  bool ordered = false;
+  bool weighted = false;           // The last argument, a BIGINT, says how often a row counts.
+  std::optional<size_t> constant;  // The argument that must be constant.
+  // The types to cast the arguments to, where `parameters` do not say them.
+  std::function<std::vector<Type>(std::span<const Type> arguments)> coerce;
 };
 
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// MIN, MAX, FIRST_VALUE and LAST_VALUE: states that hold one of the values.
+// MIN and MAX: states that hold one of the values.
 
 #include <algorithm>
 #include <cmath>
@@ -34,19 +34,6 @@ struct TakeGreater {
     return IsLess(held, value);
   }
 };
-struct TakeFirst {
-  template <class T>
-  static bool Replaces(const T&, const T&) {
-    return false;
-  }
-};
-struct TakeLast {
-  template <class T>
-  static bool Replaces(const T&, const T&) {
-    return true;
-  }
-};
-
 // Holds a value of fixed width. Rows that are taken back are ignored: with updating input, MIN and
 // MAX are kept by multisets of the executor.
 template <class T, class Take>
@@ -157,8 +144,8 @@ AggregateKernel StringKernel(TypeId type) {
 }
 
 template <class Take>
-AggregateKernel KernelOf(std::span<const Type> arguments, const Type&) {
-  const TypeId type = arguments[0].id;
+AggregateKernel KernelOf(const AggregateSignature& signature) {
+  const TypeId type = signature.arguments[0].id;
   switch (type) {
     case TypeId::kNull:
     case TypeId::kBoolean:
@@ -195,8 +182,7 @@ void Define(FunctionRegistry& r, const char* name, int extreme) {
                      .parameters = {TypeId::kNull},
                      .result = SameScalarType,
                      .make_kernel = KernelOf<Take>,
-                     .extreme = extreme,
-                     .append_only = extreme == 0});
+                     .extreme = extreme});
 }
 
 }  // namespace
@@ -204,8 +190,6 @@ void Define(FunctionRegistry& r, const char* name, int extreme) {
 void RegisterExtremes(FunctionRegistry& r) {
   Define<TakeLess>(r, "min", 1);
   Define<TakeGreater>(r, "max", -1);
-  Define<TakeFirst>(r, "first_value", 0);
-  Define<TakeLast>(r, "last_value", 0);
 }
 
 }  // namespace millrace

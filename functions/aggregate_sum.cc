@@ -199,8 +199,8 @@ AggregateKernel DecimalAvgKernel(uint8_t scale, const Type& to) {
   return kernel;
 }
 
-AggregateKernel SumKernel(std::span<const Type> arguments, const Type&) {
-  switch (arguments[0].id) {
+AggregateKernel SumKernel(const AggregateSignature& signature) {
+  switch (signature.arguments[0].id) {
     case TypeId::kTinyInt:
       return IntegerSumKernel<int8_t>();
     case TypeId::kSmallInt:
@@ -218,8 +218,8 @@ AggregateKernel SumKernel(std::span<const Type> arguments, const Type&) {
   }
 }
 
-AggregateKernel AvgKernel(std::span<const Type> arguments, const Type& result) {
-  switch (arguments[0].id) {
+AggregateKernel AvgKernel(const AggregateSignature& signature) {
+  switch (signature.arguments[0].id) {
     case TypeId::kTinyInt:
       return IntegerAvgKernel<int8_t>();
     case TypeId::kSmallInt:
@@ -233,7 +233,7 @@ AggregateKernel AvgKernel(std::span<const Type> arguments, const Type& result) {
     case TypeId::kDouble:
       return ApproximateKernel<double>(true);
     default:
-      return DecimalAvgKernel(arguments[0].scale, result);
+      return DecimalAvgKernel(signature.arguments[0].scale, signature.result);
   }
 }
 

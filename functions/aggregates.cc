@@ -30,7 +30,7 @@ void UpdateCounts(std::span<char* const> groups, size_t offset, const Column* ar
   }
 }
 
-AggregateKernel CountKernel(std::span<const Type>, const Type&) {
+AggregateKernel CountKernel(const AggregateSignature&) {
   AggregateKernel kernel;
   kernel.state_size = sizeof(CountState);
   kernel.init = [](char* state) { new (state) CountState(); };
@@ -137,8 +137,8 @@ void DefineVariance(FunctionRegistry& r, const char* name, bool sample, bool roo
       {.name = name,
        .parameters = {TypeId::kDouble},
        .result = [](std::span<const Type>) { return Type(TypeId::kDouble); },
-       .make_kernel = [sample, root](std::span<const Type>,
-                                     const Type&) { return VarianceKernel(sample, root); }});
+       .make_kernel = [sample, root](
+                           const AggregateSignature&) { return VarianceKernel(sample, root); }});
 }
 
 }  // namespace
@@ -153,6 +153,7 @@ void RegisterAggregates(FunctionRegistry& r) {
   RegisterSums(r);
   RegisterExtremes(r);
   RegisterFolds(r);
+  RegisterOrdered(r);
   DefineVariance(r, "var_pop", false, false);
   DefineVariance(r, "var_samp", true, false);
   DefineVariance(r, "variance", true, false);

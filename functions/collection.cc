@@ -79,13 +79,25 @@ Column Contains(std::span<const Column> arguments, size_t size, EvalContext&) {
   return out;
 }
 
+// The elements of a MULTISET count as often as they are there.
+template <bool kMultiset>
 Column Cardinality(std::span<const Column> arguments, size_t size, EvalContext&) {
   Column out(TypeId::kInteger, size);
   for (size_t i = 0; i < size; ++i) {
-    const bool null = arguments[0].IsNull(i);
-    out.mutable_data<int32_t>()[i] =
-        null ? 0 : static_cast<int32_t>(arguments[0].at<ListEntry>(i).length);
-    if (null) out.SetNull(i);
+    out.mutable_data<int32_t>()[i] = 0;
+    if (arguments[0].IsNull(i)) {
+      out.SetNull(i);
+      continue;
+    }
+    const ListEntry entry = arguments[0].at<ListEntry>(i);
+    if (!kMultiset) {
+      out.mutable_data<int32_t>()[i] = static_cast<int32_t>(entry.length);
+      continue;
+    }
+    const Column& counts = arguments[0].children()[1];
+    for (uint32_t k = entry.offset; k < entry.offset + entry.length; ++k) {
+      out.mutable_data<int32_t>()[i] += counts.at<int32_t>(k);
+    }
   }
   return out;
 }
@@ -225,7 +237,12 @@ std::optional<Type> CardinalityType(std::span<const Type> arguments) {
 
 void RegisterCollection(FunctionRegistry& r) {
   DefineSubscript(r);
-  r.Define(Definition("cardinality", 1, CardinalityType, Cardinality));
+  FunctionRegistry::Definition cardinality = Definition("cardinality", 1, CardinalityType, nullptr);
+  cardinality.make_kernel = [](std::span<const Type> arguments, const Type&) -> ScalarKernel {
+    if (arguments[0].multiset) return Cardinality<true>;
+    return Cardinality<false>;
+  };
+  r.Define(std::move(cardinality));
   r.Define(Definition("map_keys", 1, ChildArrayType<0>, MapChild<0>));
   r.Define(Definition("map_values", 1, ChildArrayType<1>, MapChild<1>));
 

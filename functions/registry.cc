@@ -18,7 +18,8 @@ constexpr size_t kSignaturesShown = 8;
 constexpr std::string_view kOperators[] = {
     "negate",   "not",         "is_null",        "is_not_null",      "is_true",
     "is_false", "is_not_true", "is_not_false",   "is_distinct_from", "is_not_distinct_from",
-    "like",     "is_unknown",  "is_not_unknown", "similar_to", "single_value"};
+    "like",     "is_unknown",  "is_not_unknown", "similar_to", "single_value",
+    "descending_key"};
 
 int CastCost(const Type& from, TypeId to) {
   if (from.id == to || from.id == TypeId::kNull) return 0;
@@ -136,6 +137,7 @@ FunctionRegistry MakeBuiltinFunctions() {
   RegisterIntervals(r);
   RegisterMath(r);
   RegisterComparison(r);
+  RegisterDescendingKey(r);
   RegisterLogic(r);
   RegisterConditional(r);
   RegisterString(r);
@@ -212,18 +214,18 @@ ResolvedAggregate FunctionRegistry::ResolveAggregate(std::string_view name,
     if (!fit) continue;
     std::optional<Type> result = definition.result(fit->parameters);
     if (!result) continue;
-    if (updating && definition.append_only) {
-      throw Error(ErrorCode::kUnsupportedFeature,
-                  std::string(name) + " cannot take back rows, but its input is updating.", {},
-                  "Aggregate an append-only input, or use MIN or MAX.");
-    }
+    if (definition.coerce) fit->parameters = definition.coerce(fit->parameters);
     ResolvedAggregate resolved;
     resolved.name = name;
-    resolved.kernel = definition.make_kernel(fit->parameters, *result);
+    resolved.make_kernel = definition.make_kernel;
+    resolved.constant = definition.constant;
+    if (!resolved.constant) resolved.kernel = definition.make_kernel({fit->parameters, *result});
     resolved.parameters = std::move(fit->parameters);
     resolved.result = std::move(*result);
     resolved.multiset_extreme = updating ? definition.extreme : 0;
     resolved.takes_nulls = definition.takes_nulls;
+    resolved.ordered = definition.ordered;
+    resolved.weighted = definition.weighted;
     return resolved;
   }
   ThrowNoOverload(name, arguments, signatures);

@@ -61,8 +61,7 @@ class FunctionRegistry {
   bool HasScalar(std::string_view name) const;
 
   bool HasAggregate(std::string_view name) const;
-  // `updating`: the input has retractions, so the function must take negative weights.
-  // No argument types: COUNT(*). Throws like ResolveScalar.
+  // `updating`: the input has retractions. No argument types: COUNT(*). Throws like ResolveScalar.
   ResolvedAggregate ResolveAggregate(std::string_view name, std::span<const Type> arguments,
                                      bool updating) const;
   void DefineAggregate(AggregateDefinition definition);

@@ -96,13 +96,15 @@ bool Grouping::Needed(const ast::Select& select, std::span<const ast::SortItem> 
                      [](const ast::SortItem& item) { return HasAggregate(*item.expr); });
 }
 
-Grouping::Grouping(QueryBinder* binder, BoundInput input, const ast::Select& select)
+Grouping::Grouping(QueryBinder* binder, BoundInput input, const ast::Select& select,
+                   std::span<const ast::SortItem> order_by)
     : binder_(binder), input_(std::move(input)), range_(select.range) {
   if (!select.group_by.empty()) {
     const SourceRange first = select.group_by.front().range, last = select.group_by.back().range;
     range_ = {first.offset, last.offset + last.length - first.offset};
   }
   BindGroups(select);
+  FindArrival(select, order_by);
   schema_ = input_.node->schema;
   first_call_ = schema_.size();
   scope_ = input_.scope;
@@ -204,63 +206,6 @@ ExprPtr Grouping::BindWindowFunction(const ast::FunctionCall& call, SourceRange 
   return expr;
 }
 
-ExprPtr Grouping::BindCall(const ast::FunctionCall& call, const ast::Expr& expr) {
-  if (!call.order_by.empty()) ThrowUnsupported("ORDER BY in an aggregate is", expr.range);
-  if (call.nulls != ast::NullTreatment::kDefault) {
-    ThrowUnsupported("IGNORE NULLS and RESPECT NULLS are", expr.range);
-  }
-  if (call.args.size() > 1) {
-    ThrowUnsupported("aggregates of several arguments are", expr.range);
-  }
-  Scope scope = input_.scope;
-  scope.replace = [](const ast::Expr& inner) -> ExprPtr {
-    auto* nested = std::get_if<ast::FunctionCall>(&inner.node);
-    if (nested && IsAggregateCall(*nested)) {
-      throw Error(ErrorCode::kBadRequest, "an aggregate cannot be inside another", inner.range,
-                  "compute the inner one in a subquery");
-    }
-    return nullptr;
-  };
-  Call bound;
-  std::vector<Type> types;
-  if (!call.args.empty() && !std::holds_alternative<ast::Star>(call.args[0].value->node)) {
-    bound.argument = binder_->Bind(*call.args[0].value, scope);
-    types.push_back(bound.argument->type);
-  }
-  const std::string name = UpperName(call);
-  try {
-    bound.function = BuiltinFunctions().ResolveAggregate(Lower(name), types,
-                                                         !input_.node->properties.append_only);
-  } catch (const Error& error) {
-    throw Error(error.code, error.message, error.range.value_or(expr.range), error.hint);
-  }
-  if (bound.argument) {
-    if (!bound.function.parameters.empty()) {
-      bound.argument = MakeCast(bound.argument, bound.function.parameters[0], false,
-                                binder_->context().session->zone());
-    }
-    bound.distinct = call.distinct && name != "MIN" && name != "MAX";
-  }
-  if (call.filter) {
-    bound.filter =
-        BindPredicate(*call.filter, scope, binder_->context(), "FILTER", binder_->notices());
-  }
-  bound.name = ToSql(expr);
-  auto same = [](const ExprPtr& a, const ExprPtr& b) {
-    return a && b ? SameExpr(*a, *b) : !a && !b;
-  };
-  size_t index = 0;
-  while (index < calls_.size() && !(calls_[index].function.name == bound.function.name &&
-                                    calls_[index].distinct == bound.distinct &&
-                                    same(calls_[index].argument, bound.argument) &&
-                                    same(calls_[index].filter, bound.filter))) {
-    ++index;
-  }
-  const Type result = bound.function.result;
-  if (index == calls_.size()) calls_.push_back(std::move(bound));
-  return MakeColumnExpr(first_call_ + index, result, expr.range);
-}
-
 // Window columns first, its end before all: that is how closing a window is a range of keys.
 void Grouping::SortKeys() {
   const WindowColumns& window = input_.node->properties.window;
@@ -329,9 +274,10 @@ NodePtr Grouping::ProjectInput(Aggregate* aggregate) {
   };
   for (const ExprPtr& key : keys_) aggregate->keys.push_back(add(key));
   for (const Call& call : calls_) {
-    AggregateCall made{call.function, {}, {}, call.distinct};
+    AggregateCall made{call.function, {}, {}, call.distinct, {}};
     if (call.argument) made.argument = add(call.argument);
     if (call.filter) made.filter = add(call.filter);
+    if (call.weight) made.weight = add(call.weight);
     aggregate->calls.push_back(std::move(made));
   }
   if (plain) {
@@ -340,6 +286,7 @@ NodePtr Grouping::ProjectInput(Aggregate* aggregate) {
     for (AggregateCall& call : aggregate->calls) {
       if (call.argument) call.argument = column(*call.argument);
       if (call.filter) call.filter = column(*call.filter);
+      if (call.weight) call.weight = column(*call.weight);
     }
     return std::move(input_.node);
   }

@@ -302,7 +302,7 @@ BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& 
   ExprPtr qualify;
   NodePtr node;
   if (Grouping::Needed(select, query.order_by)) {
-    Grouping grouping(this, std::move(input), select);
+    Grouping grouping(this, std::move(input), select, query.order_by);
     const auto bind = [&](const ast::Expr& expr) { return grouping.Bind(expr); };
     grouping.SetReplace([&](const ast::Expr& expr) { return windows.Bind(expr, bind); });
     bind_all(grouping.scope(), bind);

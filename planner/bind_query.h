@@ -54,6 +54,7 @@ using StateTtls = std::vector<StateTtl>;
 struct BindState {
   Plan* plan;
   size_t window_aggregates = 0;
+  uint32_t arrivals = 0;  // Scans that give the order of arrival.
   size_t relations = 0;  // References bound so far, to stop queries that grow without bound.
   size_t view_depth = 0;
 };
@@ -101,6 +102,7 @@ class QueryBinder {
   void CheckRepeatable(const Node& input, const Expr& expr) const;
 
   void CountWindowAggregate() { ++state_->window_aggregates; }
+  uint32_t* arrivals() const { return &state_->arrivals; }
 
  private:
   BoundQuery BindBody(const ast::Query& query);
@@ -152,7 +154,8 @@ class Grouping {
   // Whether the block has groups or aggregates.
   static bool Needed(const ast::Select& select, std::span<const ast::SortItem> order_by);
 
-  Grouping(QueryBinder* binder, BoundInput input, const ast::Select& select);
+  Grouping(QueryBinder* binder, BoundInput input, const ast::Select& select,
+           std::span<const ast::SortItem> order_by);
   ExprPtr Bind(const ast::Expr& expr);
   const Scope& scope() const { return input_.scope; }
   // Has first chance at calls with an OVER clause; the columns that it gives stay as they are.
@@ -169,6 +172,7 @@ class Grouping {
     ResolvedAggregate function;
     ExprPtr argument;  // Null for COUNT(*).
     ExprPtr filter;    // May be null.
+    ExprPtr weight;    // May be null.
     bool distinct = false;
     std::string name;
   };
@@ -177,7 +181,18 @@ class Grouping {
   void BindGroup(const ast::Expr& expr, const ast::Select& select);
   bool BindGroupWindow(const ast::Expr& expr);
   ExprPtr Replace(const ast::Expr& expr);
+  // Calls of aggregates (bind_aggregate_call.cc).
+  void FindArrival(const ast::Select& select, std::span<const ast::SortItem> order_by);
   ExprPtr BindCall(const ast::FunctionCall& call, const ast::Expr& expr);
+  void CheckClauses(const ast::FunctionCall& call, const std::string& name,
+                    SourceRange range) const;
+  std::vector<ExprPtr> BindArguments(const ast::FunctionCall& call, const Scope& scope) const;
+  void SetFunction(const std::string& name, std::vector<ExprPtr> arguments, SourceRange range,
+                   Call* bound) const;
+  void SetOrder(const ast::FunctionCall& call, const Scope& scope, SourceRange range, Call* bound);
+  std::vector<ExprPtr> OrderOf(const ast::FunctionCall& call, const Scope& scope,
+                               SourceRange range, const Call& bound);
+  ExprPtr AddCall(Call call, SourceRange range);
   ExprPtr BindWindowFunction(const ast::FunctionCall& call, SourceRange range);
   size_t AddKey(ExprPtr key);
   void SortKeys();
@@ -192,6 +207,7 @@ class Grouping {
   size_t first_call_;  // Columns from here on stand for the calls.
   std::vector<ExprPtr> keys_;
   std::vector<Call> calls_;
+  std::optional<std::vector<size_t>> arrival_;  // Columns of the input that order its rows.
   std::string window_call_;  // Of a group window: its arguments as text.
   std::string window_name_;  // TUMBLE or HOP
   SourceRange range_;

@@ -102,6 +102,7 @@ class NodeText {
       }
     }
     for (const std::string& key : scan.metadata) names.push_back(fmt::format("metadata '{}'", key));
+    if (scan.arrival) names.push_back("order of arrival");
     return fmt::format("ScanTable {} ({})", scan.table->name, fmt::join(names, ", "));
   }
   std::string Describe(const ScanView& scan) const {
@@ -154,6 +155,17 @@ class NodeText {
     if (windows.offset != 0) text += fmt::format(", offset {}", Duration(windows.offset));
     return fmt::format("AssignWindows {}) on {}", text, inputs_[windows.time_column]);
   }
+  std::string Describe(const Expand& expand) const {
+    std::vector<std::string> sets;
+    for (const std::vector<bool>& set : expand.sets) {
+      std::vector<size_t> keys;
+      for (size_t k = 0; k < set.size(); ++k) {
+        if (set[k]) keys.push_back(expand.keys[k]);
+      }
+      sets.push_back(Columns(keys, node_.inputs[0]->schema));
+    }
+    return fmt::format("Expand to grouping sets {}", fmt::join(sets, ", "));
+  }
   std::string Describe(const Aggregate& aggregate) const {
     std::string text = aggregate.calls.empty() ? "Distinct" : "Aggregate";
     std::vector<std::string> calls;
@@ -174,6 +186,7 @@ class NodeText {
     std::string text =
         fmt::format("{}({}{})", UpperCase(call.function.name), call.distinct ? "DISTINCT " : "",
                     call.argument ? inputs_[*call.argument] : "*");
+    if (call.weight) text += fmt::format(" times {}", inputs_[*call.weight]);
     if (call.filter) text += fmt::format(" FILTER (WHERE {})", inputs_[*call.filter]);
     return text;
   }

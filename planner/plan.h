@@ -53,6 +53,9 @@ struct ScanTable {
   std::vector<std::vector<std::string>> fields;  // Parallel to `columns`.
   Options options;                               // The table's with OPTIONS hints applied.
   bool snapshot = false;  // Pull: the rows as they are; of a table that changes no history.
+  // Appends a DECIMAL(38, 0) NOT NULL that orders the rows by their arrival: within each source
+  // partition as they come; those of scans with a smaller number in the plan, which this is, first.
+  std::optional<uint32_t> arrival;
 };
 // Reads a materialized view: its snapshot, then its changes (pull: the snapshot alone).
 struct ScanView {
@@ -97,6 +100,13 @@ struct AggregateCall {
       argument;  // Input column, already of the parameter's type; none for COUNT(*).
   std::optional<size_t> filter;  // Input BOOLEAN column.
   bool distinct = false;
+  std::optional<size_t> weight;  // Input BIGINT column: how often the row counts; not if NULL.
+};
+// GROUPING SETS: each row once for every set. Output: the input's columns, then `keys` again, NULL
+// where the set does not have them, then the set's number, an INT.
+struct Expand {
+  std::vector<size_t> keys;             // Input columns.
+  std::vector<std::vector<bool>> sets;  // For each set, which of `keys` it has.
 };
 // GROUP BY: output is the keys in order, then the calls. No keys: one row, also over no input.
 // Keys that are window columns of the input make it a window aggregate: groups expire when the
@@ -112,6 +122,9 @@ struct Aggregate {
   int64_t allowed_lateness = 0;        // Updates closed windows until end + this.
   bool decides_late = false;           // The first event-time operator on its path.
   int64_t state_ttl = 0;               // table.exec.state.ttl, microseconds; 0: for ever.
+  // Over an Expand, whose set number is the last key: the sets without keys, whose groups are there
+  // without rows, too.
+  std::vector<int32_t> empty_sets;
 };
 struct UnionAll {};
 enum class JoinKind : uint8_t { kInner, kLeft, kRight, kFull, kSemi, kAnti };
@@ -250,7 +263,7 @@ struct WriteSink {
 
 struct Node {
   std::variant<ScanTable, ScanView, ScanSystem, ValuesRows, Watermark, Filter, Project,
-               AssignWindows, Aggregate, SessionAggregate, Join, IntervalJoin, TemporalJoin, TopN,
+               AssignWindows, Expand, Aggregate, SessionAggregate, Join, IntervalJoin, TemporalJoin, TopN,
                Over, SetMinus, Unnest, UnionAll, Sort, Materialize, WriteSink>
       op;
   std::vector<NodePtr> inputs;

@@ -127,6 +127,13 @@ struct Deriver {
     out.window = {start, start + 1, start + 2, windows.kind != AssignWindows::Kind::kCumulate};
     return out;
   }
+  Properties operator()(const Expand&) const {
+    Properties out = input();
+    out.state = {};
+    // A row stands once in every set.
+    if (out.has_key) out.key.push_back(node.schema.size() - 1);
+    return out;
+  }
   Properties operator()(const Aggregate& aggregate) const;
   Properties operator()(const UnionAll&) const;
   Properties operator()(const SessionAggregate&) const { return Changing(); }
@@ -361,6 +368,25 @@ NodePtr MakeOver(NodePtr input, Over over, const std::vector<std::string>& call_
   std::vector<NodePtr> inputs;
   inputs.push_back(std::move(input));
   NodePtr node = MakeNode(std::move(over), std::move(inputs));
+  node->schema = std::move(schema);
+  node->range = range;
+  DeriveProperties(node.get());
+  return node;
+}
+
+NodePtr MakeExpand(NodePtr input, Expand expand, SourceRange range) {
+  Schema schema = input->schema;
+  for (size_t k = 0; k < expand.keys.size(); ++k) {
+    Field field = input->schema[expand.keys[k]];
+    const bool everywhere =
+        std::ranges::all_of(expand.sets, [&](const std::vector<bool>& set) { return set[k]; });
+    if (!everywhere) field.type.nullable = true;
+    schema.push_back(std::move(field));
+  }
+  schema.push_back({"$set", Type(TypeId::kInteger, false)});
+  std::vector<NodePtr> inputs;
+  inputs.push_back(std::move(input));
+  NodePtr node = MakeNode(std::move(expand), std::move(inputs));
   node->schema = std::move(schema);
   node->range = range;
   DeriveProperties(node.get());

@@ -25,11 +25,11 @@ constexpr SimpleName kSimpleNames[] = {
     {"BYTES", TypeId::kBytes},       {"BYTEA", TypeId::kBytes},   {"DATE", TypeId::kDate},
     {"NULL", TypeId::kNull},
 };
-constexpr std::string_view kNotBuilt[] = {"MULTISET", "RAW",        "VARIANT",   "BITMAP",
-                                          "UUID",     "STRUCTURED", "GEOGRAPHY", "DESCRIPTOR"};
+constexpr std::string_view kNotBuilt[] = {"RAW",  "VARIANT",    "BITMAP",
+                                          "UUID", "STRUCTURED", "GEOGRAPHY", "DESCRIPTOR"};
 constexpr std::string_view kOtherNames[] = {
     "CHAR", "CHARACTER", "VARCHAR",       "BINARY",   "VARBINARY", "DECIMAL", "NUMERIC",
-    "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "INTERVAL", "ARRAY",     "MAP",     "ROW"};
+    "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "INTERVAL", "ARRAY",     "MAP",     "MULTISET", "ROW"};
 
 class TypeResolver {
  public:
@@ -61,6 +61,7 @@ class TypeResolver {
     if (base == "INTERVAL") return Interval();
     if (base == "ARRAY") return Type::MakeArray(Child(0));
     if (base == "MAP") return Map();
+    if (base == "MULTISET") return Type::MakeMultiset(Child(0));
     if (base == "ROW") return Row();
     ThrowUnknown();
   }

@@ -82,6 +82,7 @@ struct Pruner {
     Keep(needs, &scan.fields);
     Keep(needs, &scan.columns);
     Keep(needs, &scan.metadata, physical);
+    if (scan.arrival && !needs.back().used) scan.arrival.reset();
     return Keep(needs, &self().schema);
   }
   Places operator()(ScanView& scan) {
@@ -144,6 +145,7 @@ struct Pruner {
     self().schema = std::move(schema);
     return places;
   }
+  Places operator()(Expand& expand);
   Places operator()(Aggregate& aggregate);
   Places operator()(UnionAll&);
   Places operator()(Sort& sort) {
@@ -186,6 +188,21 @@ struct Pruner {
   }
 };
 
+Places Pruner::operator()(Expand& expand) {
+  const size_t old = inputs();
+  Needs below(needs.begin(), needs.begin() + static_cast<ptrdiff_t>(old));
+  for (size_t key : expand.keys) below[key].AddWhole();
+  Places places = Prune(input(), std::move(below));
+  for (size_t& key : expand.keys) key = places[key];
+  Schema schema = self().inputs[0]->schema;
+  for (size_t c = old; c < self().schema.size(); ++c) {
+    places.push_back(schema.size());
+    schema.push_back(self().schema[c]);
+  }
+  self().schema = std::move(schema);
+  return places;
+}
+
 Places Pruner::operator()(Aggregate& aggregate) {
   const size_t keys = aggregate.keys.size();
   // Without keys and calls it would be a DISTINCT of nothing rather than one row.
@@ -198,12 +215,14 @@ Places Pruner::operator()(Aggregate& aggregate) {
   for (const AggregateCall& call : aggregate.calls) {
     if (call.argument) below[*call.argument].AddWhole();
     if (call.filter) below[*call.filter].AddWhole();
+    if (call.weight) below[*call.weight].AddWhole();
   }
   const Places places = Prune(input(), std::move(below));
   for (size_t& key : aggregate.keys) key = places[key];
   for (AggregateCall& call : aggregate.calls) {
     if (call.argument) call.argument = places[*call.argument];
     if (call.filter) call.filter = places[*call.filter];
+    if (call.weight) call.weight = places[*call.weight];
   }
   Places result;
   for (size_t i = 0; i < keys; ++i) result.push_back(i);

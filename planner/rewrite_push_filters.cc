@@ -54,6 +54,10 @@ NodePtr PushBelowWindows(NodePtr node, Terms terms) {
 
 NodePtr PushBelowAggregate(NodePtr node, Terms terms) {
   const auto& keys = std::get<Aggregate>(node->op).keys;
+  // An empty grouping set has a group without rows as well, which the condition must see.
+  if (!std::get<Aggregate>(node->op).empty_sets.empty()) {
+    return Here(std::move(node), std::move(terms));
+  }
   Terms below = Take(&terms, [&](const Expr& term) {
     bool any = false;  // A constant condition of a global aggregate must stay above.
     ForEachColumn(term, [&](size_t) { any = true; });

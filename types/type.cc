@@ -95,8 +95,15 @@ void AppendType(const Type& type, std::string* out) {
       *out += name;
       AppendNumber(type.precision, out);
       break;
-    case TypeId::kArray:
     case TypeId::kMap:
+      if (type.multiset) {
+        *out += "MULTISET<";
+        AppendType((*type.children)[0].type, out);
+        *out += '>';
+        break;
+      }
+      [[fallthrough]];
+    case TypeId::kArray:
     case TypeId::kRow:
       *out += name;
       AppendChildren(type, out);
@@ -157,6 +164,7 @@ std::optional<Type> CommonNested(const Type& a, const Type& b) {
     fields[i].type = *std::move(common);
   }
   Type type = a.id;
+  type.multiset = a.multiset && b.multiset;
   type.children = std::make_shared<const std::vector<Field>>(std::move(fields));
   return type;
 }
@@ -225,6 +233,12 @@ Type Type::MakeMap(Type key, Type value) {
   return WithChildren(TypeId::kMap, {{"key", std::move(key)}, {"value", std::move(value)}});
 }
 
+Type Type::MakeMultiset(Type element) {
+  Type type = MakeMap(std::move(element), Type(TypeId::kInteger, false));
+  type.multiset = true;
+  return type;
+}
+
 Type Type::MakeRow(std::vector<Field> fields) {
   return WithChildren(TypeId::kRow, std::move(fields));
 }
@@ -237,7 +251,7 @@ std::string Type::ToString() const {
 
 bool Type::SameAs(const Type& other) const {
   if (id != other.id || fixed_length != other.fixed_length || precision != other.precision ||
-      scale != other.scale || length != other.length) {
+      scale != other.scale || length != other.length || multiset != other.multiset) {
     return false;
   }
   if (children == other.children) return true;

@@ -151,8 +151,9 @@ struct Type {
   bool fixed_length = false;  // CHAR(n), BINARY(n)
   uint8_t precision = 0;      // DECIMAL digits; fraction digits of TIME and TIMESTAMP
   uint8_t scale = 0;          // DECIMAL
+  bool multiset = false;      // MAP: a MULTISET, of its values to how often they are there
   uint32_t length = 0;        // CHAR, VARCHAR, BINARY, VARBINARY; 0 is unbounded
-  // ARRAY: the element; MAP: key and value; ROW: its fields.
+  // ARRAY: the element; MAP: key and value; ROW: its fields. The value of a MULTISET is an INT.
   std::shared_ptr<const std::vector<Field>> children;
 
   Type() = default;
@@ -163,6 +164,7 @@ struct Type {
   static Type MakeTimestampLtz(uint8_t precision);
   static Type MakeArray(Type element);
   static Type MakeMap(Type key, Type value);
+  static Type MakeMultiset(Type element);
   static Type MakeRow(std::vector<Field> fields);
 
   Type AsNullable(bool value = true) const {

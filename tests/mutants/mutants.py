@@ -7,8 +7,8 @@ MUTANTS = [
     # Weights and retraction.
     ("retraction_with_plus_one", [(
         "executor/aggregate.cc",
-        "had_errors_)) add(before, group, -1);",
-        "had_errors_)) add(before, group, +1);")]),
+        "if (before && (!exists || retract)) add(before, group, -1);",
+        "if (before && (!exists || retract)) add(before, group, +1);")]),
     ("rows_counted_without_weight", [(
         "executor/aggregate.cc",
         "Rows(rows_[i]) += weights ? weights[i] : 1;",
@@ -35,8 +35,40 @@ MUTANTS = [
         "false")]),
     ("extremes_swapped", [(
         "executor/aggregate.cc",
-        "Extreme(groups_.key(groups[i]), call.extreme > 0)",
-        "Extreme(groups_.key(groups[i]), call.extreme < 0)")]),
+        "Extreme(groups[i], call.extreme > 0)",
+        "Extreme(groups[i], call.extreme < 0)")]),
+    ("last_value_takes_the_first", [(
+        "functions/aggregate_ordered.cc",
+        "(kFirst ? row < state->row.view() : row > state->row.view())",
+        "row < state->row.view()")]),
+    ("arrival_counts_from_each_step", [(
+        "executor/scan.cc",
+        "arrivals.taken += batch.size();",
+        "arrivals.taken = 0;")]),
+    ("arrival_forgotten_at_restart", [(
+        "executor/dataflow_publish.cc",
+        "node.scan->SetArrivals(std::move(arrivals));",
+        "")]),
+    ("weight_ignored", [(
+        "executor/aggregate.cc",
+        "call.weight ? weighted.data() : weights",
+        "weights")]),
+    ("fold_counts_values_once", [(
+        "executor/aggregate.cc",
+        "counts.push_back(call.distinct ? 1 : count);",
+        "counts.push_back(1);")]),
+    ("fold_values_not_restored", [(
+        "executor/value_table.cc",
+        "std::memcpy(&NodeOf(row).count, value.data(), sizeof(int64_t));",
+        "NodeOf(row).count = 1;")]),
+    ("percentile_without_interpolation", [(
+        "functions/aggregate_fold.cc",
+        "return low == high ? low : (upper - place) * low + (place - lower) * high;",
+        "return low;")]),
+    ("nulls_last_ignored", [(
+        "planner/bind_aggregate_call.cc",
+        "if (key->type.nullable && nulls_first == item.descending) {",
+        "if (false) {")]),
     ("single_value_takes_the_first_row", [(
         "functions/aggregate_fold.cc",
         "if (end - begin == 1 && values.counts[begin] == 1) {",
@@ -51,8 +83,8 @@ MUTANTS = [
         "filter[i] = keep.IsNull(i) || keep.at<bool>(i);")]),
     ("no_row_over_no_input", [(
         "executor/aggregate.cc",
-        "if (global_ && groups_.size() == 0 &&",
-        "if (false && global_ && groups_.size() == 0 &&")]),
+        "if (global_) standing_.emplace_back();",
+        "")]),
 
     # Set operations.
     ("set_counts_without_weight", [(

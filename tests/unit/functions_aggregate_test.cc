@@ -6,7 +6,9 @@
 #include <random>
 
 #include "base/error.h"
+#include "functions/held_result.h"
 #include "functions/registry.h"
+#include "types/row_key.h"
 #include "types/value.h"
 
 using namespace millrace;
@@ -30,6 +32,9 @@ class States {
     std::vector<char*> rows;
     for (uint32_t group : group_of_row) rows.push_back(groups_[group]);
     aggregate_.kernel.update(rows, kOffset, values, weights, filter, &heap_);
+  }
+  void Hold(const Column& results, const RowErrors& errors) {
+    HoldResults(groups_, kOffset, results, errors, &heap_);
   }
   void Merge(States& other) {
     const std::vector<const char*> from(other.groups_.begin(), other.groups_.end());
@@ -194,6 +199,14 @@ BOOST_AUTO_TEST_CASE(taking_rows_back_is_never_having_had_them) {
   }
 }
 
+// The argument of an ordered aggregate without an order.
+Column InRow(const Column& values) {
+  Column row(TypeId::kRow, values.size());
+  row.mutable_children().push_back(values);
+  row.KeepAliveOf(values);
+  return row;
+}
+
 BOOST_AUTO_TEST_CASE(parts_merge_to_the_whole) {
   Random random(2);
   const std::vector<Type> types = {
@@ -202,8 +215,12 @@ BOOST_AUTO_TEST_CASE(parts_merge_to_the_whole) {
   for (const char* name : {"count", "min", "max", "first_value", "last_value"}) {
     for (const Type& type : types) {
       const ResolvedAggregate aggregate = Resolve(name, type);
-      const Rows first = RandomRows(type, 100, kGroups, random);
-      const Rows second = RandomRows(type, 100, kGroups, random);
+      Rows first = RandomRows(type, 100, kGroups, random);
+      Rows second = RandomRows(type, 100, kGroups, random);
+      if (aggregate.ordered) {
+        first.values = InRow(first.values);
+        second.values = InRow(second.values);
+      }
       States whole(aggregate, kGroups), left(aggregate, kGroups), right(aggregate, kGroups);
       whole.Update(&first.values, first.groups);
       whole.Update(&second.values, second.groups);
@@ -313,6 +330,57 @@ BOOST_AUTO_TEST_CASE(known_values) {
   BOOST_TEST(run("sum", TypeId::kDouble, {{1e300}, {1.0}, {-1e300}}) == "1.0");
 }
 
+BOOST_AUTO_TEST_CASE(ordered_rows_arrive_in_any_order) {
+  const Type time = TypeId::kBigInt, value = TypeId::kString;
+  const Type order[] = {time};
+  for (const char* name : {"first_value", "last_value"}) {
+    ResolvedAggregate aggregate = Resolve(name, value);
+    aggregate.kernel =
+        aggregate.make_kernel({aggregate.parameters, aggregate.result, nullptr, order});
+    const Type type = Type::MakeRow({{"", time}, {"", value}});
+    Column rows = MakeColumn(type, 3);
+    Arena heap;
+    SetValue({Values{{int64_t{5}}, {"in the middle of them"}}}, type, &rows, 0, &heap);
+    SetValue({Values{{int64_t{9}}, {"the last one of them"}}}, type, &rows, 1, &heap);
+    SetValue({Values{{int64_t{-1}}, {"first"}}}, type, &rows, 2, &heap);
+    const std::vector<uint32_t> groups(3, 0);
+    States states(aggregate, 2);
+    states.Update(&rows, groups);
+    states.Restore();
+    const std::string expected =
+        name == std::string("first_value") ? "first" : "the last one of them";
+    BOOST_TEST(Text(aggregate, states.Results()[0]) == expected);
+    BOOST_TEST(Text(aggregate, states.Results()[1]) == "NULL");
+    // Rows that are taken back, or filtered away, are not offered.
+    const int64_t weights[] = {1, -1, 0};
+    States weighted(aggregate, 1);
+    weighted.Update(&rows, groups, weights);
+    BOOST_TEST(Text(aggregate, weighted.Results()[0]) == "in the middle of them");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(results_are_held) {
+  const Type type = Type::MakeArray(TypeId::kString);
+  ResolvedAggregate aggregate = Resolve("array_agg", TypeId::kString);
+  States states(aggregate, 3);
+  Column results = MakeColumn(type, 3);
+  Arena heap;
+  SetValue({Values{{"a string that is not short"}, {}}}, type, &results, 0, &heap);
+  SetValue({}, type, &results, 1, &heap);
+  SetValue({}, type, &results, 2, &heap);
+  states.Hold(results, {{2, "it failed, for a long reason"}});
+  for (int round = 0; round < 2; ++round) {
+    RowErrors errors;
+    const std::vector<Value> values = states.Results(&errors);
+    BOOST_TEST(Text(aggregate, values[0]) == "[a string that is not short, NULL]");
+    BOOST_TEST(Text(aggregate, values[1]) == "NULL");
+    BOOST_TEST(errors.size() == 1);
+    BOOST_TEST(errors[0].row == 2);
+    BOOST_TEST(errors[0].message == "it failed, for a long reason");
+    states.Restore();
+  }
+}
+
 BOOST_AUTO_TEST_CASE(resolution) {
   BOOST_TEST(Resolve("max", TypeId::kBigInt, true).multiset_extreme == -1);
   BOOST_TEST(Resolve("min", TypeId::kBigInt, true).multiset_extreme == 1);
@@ -323,6 +391,10 @@ BOOST_AUTO_TEST_CASE(resolution) {
   BOOST_TEST(Resolve("sum", Type::MakeDecimal(10, 2)).result.ToString() == "DECIMAL(38, 2)");
   BOOST_TEST(Resolve("count", TypeId::kString).result.nullable == false);
   BOOST_CHECK_THROW(Resolve("sum", TypeId::kString), Error);
-  BOOST_CHECK_THROW(Resolve("last_value", TypeId::kString, true), Error);
+  BOOST_TEST(Resolve("last_value", TypeId::kString, true).multiset_extreme == -1);
+  BOOST_TEST(Resolve("first_value", TypeId::kString, true).multiset_extreme == 1);
+  BOOST_TEST(Resolve("collect", TypeId::kString).result.ToString() ==
+             "MULTISET<STRING NOT NULL> NOT NULL");
+  BOOST_TEST(Resolve("array_agg", TypeId::kString).result.ToString() == "ARRAY<STRING>");
   BOOST_CHECK_THROW(Resolve("median", TypeId::kBigInt), Error);
 }

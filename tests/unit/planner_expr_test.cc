@@ -420,6 +420,7 @@ BOOST_AUTO_TEST_CASE(TypesByName) {
   BOOST_TEST(resolve("TIMESTAMP(9)", &notices).precision == 6);
   BOOST_TEST(notices.size() == 1);
   BOOST_CHECK_THROW(resolve("DECIMAL(39, 0)"), Error);
-  BOOST_CHECK_THROW(resolve("MULTISET<INT>"), Error);
+  BOOST_TEST(resolve("MULTISET<INT>").ToString() == "MULTISET<INTEGER>");
+  BOOST_TEST(resolve("INT MULTISET NOT NULL").ToString() == "MULTISET<INTEGER> NOT NULL");
   BOOST_CHECK_THROW(resolve("TIMESTAMP(3) WITH TIME ZONE"), Error);
 }
