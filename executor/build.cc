@@ -71,6 +71,14 @@ ViewSpec ViewSpecOf(const Materialize& op, const Node& input) {
   return spec;
 }
 
+std::optional<std::vector<size_t>> ViewExchangeKey(const ViewSpec& spec) {
+  if (spec.kind == ViewSpec::Kind::kKeyed) return spec.key;
+  if (spec.kind != ViewSpec::Kind::kBag) return std::nullopt;
+  std::vector<size_t> row(spec.schema.size());
+  std::iota(row.begin(), row.end(), size_t{0});
+  return row;
+}
+
 void DataflowBuilder::Build(const Plan& plan) {
   const size_t root = Add(*plan.root);
   const bool has_output = std::holds_alternative<Materialize>(plan.root->op) ||
@@ -92,7 +100,11 @@ void DataflowBuilder::Build(const Plan& plan) {
 }
 
 size_t DataflowBuilder::Add(const Node& node) {
-  return std::visit([&](const auto& op) { return AddOp(node, op); }, node.op);
+  const size_t at = std::visit([&](const auto& op) { return AddOp(node, op); }, node.op);
+  output_by_.resize(flow_.nodes_.size());
+  input_by_.resize(flow_.nodes_.size());
+  output_by_[at] = PartitioningOf(node, input_by_[at]);
+  return at;
 }
 
 size_t DataflowBuilder::AddNode(std::string name, std::vector<size_t> inputs) {
@@ -105,13 +117,18 @@ size_t DataflowBuilder::AddNode(std::string name, std::vector<size_t> inputs) {
   return at;
 }
 
-// `key`: rows with equal values of these columns must meet in one partition.
+// `key`: rows with equal values of these columns must meet in one partition, that of the key's hash.
 void DataflowBuilder::Connect(size_t from, size_t to, size_t port,
                               std::optional<std::vector<size_t>> key) {
   const size_t partitions = flow_.options_.partitions;
   Dataflow::Edge edge{.to = to, .port = port, .exchange = nullptr, .queue = {}};
   size_t stage = flow_.nodes_[from].stage;
-  if (key && partitions > 1) {
+  input_by_.resize(flow_.nodes_.size());
+  output_by_.resize(flow_.nodes_.size());
+  input_by_[to].resize(std::max(input_by_[to].size(), port + 1));
+  const bool there = key && IsPartitionedBy(output_by_[from], *key);
+  input_by_[to][port] = key && !there ? PartitionedBy(*key) : output_by_[from];
+  if (key && !there && partitions > 1) {
     edge.exchange = std::make_unique<Exchange>(partitions, std::move(*key));
     ++stage;
   }
@@ -338,13 +355,7 @@ size_t DataflowBuilder::AddOp(const Node& node, const Materialize& op) {
   const size_t at = AddNode("Materialize", {input});
   ViewSpec spec = ViewSpecOf(op, *node.inputs[0]);
   spec.schema = node.schema;
-  std::optional<std::vector<size_t>> exchange;
-  if (spec.kind == ViewSpec::Kind::kKeyed) exchange = spec.key;
-  if (spec.kind == ViewSpec::Kind::kBag) {
-    exchange.emplace(spec.schema.size());
-    std::iota(exchange->begin(), exchange->end(), size_t{0});
-  }
-  Connect(input, at, 0, std::move(exchange));
+  Connect(input, at, 0, ViewExchangeKey(spec));
   flow_.view_ = std::make_unique<View>(op.view, std::move(spec), flow_.options_.partitions,
                                        flow_.options_.tracked);
   Instantiate(at, [&](PartitionContext*, size_t p) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "executor/dataflow.h"
+#include "executor/partitioning.h"
 
 namespace millrace {
 
@@ -57,6 +58,10 @@ class DataflowBuilder {
   std::unique_ptr<TableScan> OpenScan(const ScanTable& op);
 
   Dataflow& flow_;
+  // By node: how its rows lie, and how those of its inputs do when they reach it. A plan node that
+  // becomes several operators must not change the columns on the way.
+  std::vector<Partitioning> output_by_;
+  std::vector<std::vector<Partitioning>> input_by_;
   // Of window nodes whose windows one aggregate alone closes: how long after its end it takes rows.
   std::map<const Node*, int64_t> late_after_;
   bool emits_changes_ = false;    // Some aggregate gives its changes after every step.
@@ -65,5 +70,7 @@ class DataflowBuilder {
 
 // The run-time form of a materialized view over this input.
 ViewSpec ViewSpecOf(const Materialize& op, const Node& input);
+// The columns by which rows come to a view's partitions; none if any partition will do.
+std::optional<std::vector<size_t>> ViewExchangeKey(const ViewSpec& spec);
 
 }  // namespace millrace
