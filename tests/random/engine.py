@@ -35,7 +35,8 @@ class Engine:
         self.close()
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen([self.binary], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.errors)
+                                        stdout=subprocess.PIPE, stderr=self.errors,
+                                        start_new_session=True)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)

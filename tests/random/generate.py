@@ -96,6 +96,7 @@ class Generator(Expressions):
         self.features = features
         self.aliases = 0
         self.ctes = 0
+        self.conditions = []
 
     def has(self, feature):
         return feature in self.features
@@ -230,16 +231,21 @@ class Generator(Expressions):
     def source(self, relations, depth):
         """A FROM clause and its scope."""
         joins = [(kind, f) for kind, f in JOINS.items() if self.has(f)]
-        joins += [(kind, f) for kind, f in (("CROSS JOIN", "cross join"), (",", "comma join"))
-                  if self.has(f)]
+        joins += [(kind, f) for kind, f in (("CROSS JOIN", "cross join"), (",", "comma join"),
+                                            ("INNER JOIN", "inner join")) if self.has(f)]
+        conditions = []  # Of comma joins, for WHERE.
         source, scope = self.one_source(relations, depth)
         width = self.random.choice([1, 1, 2, 2, 3]) if joins and depth > 1 else 1
         for _ in range(width - 1):
             right, right_scope = self.one_source(relations, depth - 1)
             kind = self.random.choice(joins)[0]
+            pairs = [(a, b) for a in scope for b in right_scope if a.type == b.type]
+            if kind == "," and pairs and self.has("where") and self.chance(0.85):
+                conditions.append(Expr("bool", "({0} = {1})", *self.random.choice(pairs)))
             source, scope = self.join(kind, source, scope, right, right_scope)
             if isinstance(source, Join) and source.using:
                 break  # The merged column's bare name would be ambiguous with another's.
+        self.conditions = conditions
         return source, scope
 
     def one_source(self, relations, depth):
@@ -291,9 +297,17 @@ class Generator(Expressions):
         return Join(kind, left, right, on), scope
 
     def where(self, relations, scope, depth):
-        if not self.has("where") or self.chance(0.5):
+        """The WHERE of the source that was just made."""
+        conditions, self.conditions = self.conditions, []
+        where = self._where(relations, scope, depth)
+        for condition in conditions:
+            where = condition if where is None else Expr("bool", "({0} AND {1})", condition, where)
+        return where
+
+    def _where(self, relations, scope, depth):
+        if not self.has("where") or self.chance(0.45):
             return None
-        if depth > 1 and self.chance(0.35):
+        if depth > 1 and self.chance(0.45):
             made = self.subquery_condition(relations, scope, depth)
             if made is not None:
                 if self.chance(0.3):

@@ -16,6 +16,7 @@ import argparse
 import collections
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -84,7 +85,11 @@ def run(arguments, engine, connection):
     runner = Runner(engine, connection)
     totals = Totals()
     seed = arguments.seed
-    while totals.queries < arguments.count and len(totals.failures) < arguments.max_failures:
+    stopped = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.append(True))
+    while (totals.queries < arguments.count and len(totals.failures) < arguments.max_failures
+           and not stopped):
         case = Generator(seed, works).case()
         totals.cases += 1
         try:
