@@ -217,6 +217,27 @@ size_t DataflowBuilder::AddOp(const Node& node, const ScanSystem& op) {
   return at;
 }
 
+// The first reader builds the subplan; the others connect to it.
+size_t DataflowBuilder::AddOp(const Node& node, const ScanCommon& op) {
+  const Node& root = *op.common->root;
+  auto built = commons_.find(op.common.get());
+  if (built == commons_.end()) built = commons_.emplace(op.common.get(), Add(root)).first;
+  const size_t input = built->second;
+  std::vector<size_t> all(root.schema.size());
+  std::iota(all.begin(), all.end(), size_t{0});
+  if (op.columns == all) return input;
+  std::vector<ExprPtr> exprs;
+  for (size_t column : op.columns) {
+    exprs.push_back(MakeColumnExpr(column, root.schema[column].type, node.range));
+  }
+  const size_t at = AddNode("Project", {input});
+  Connect(input, at, 0, {});
+  Instantiate(at, [&](PartitionContext* context, size_t) {
+    return std::make_unique<ProjectOperator>(exprs, root.schema, context);
+  });
+  return at;
+}
+
 size_t DataflowBuilder::AddOp(const Node& node, const ValuesRows& op) {
   const size_t at = AddNode("Values", {});
   flow_.nodes_[at].rows.push_back(RowsToBatch(op.rows, node.schema));
@@ -323,11 +344,17 @@ size_t DataflowBuilder::AddSliced(const Node& node, const Aggregate& op, const N
   return at;
 }
 
-size_t DataflowBuilder::AddOp(const Node& node, const SessionAggregate&) { NotBuilt(node, "session windows are"); }
+size_t DataflowBuilder::AddOp(const Node& node, const SessionAggregate&) {
+  NotBuilt(node, "session windows are");
+}
 
-size_t DataflowBuilder::AddOp(const Node& node, const IntervalJoin&) { NotBuilt(node, "interval joins are"); }
+size_t DataflowBuilder::AddOp(const Node& node, const IntervalJoin&) {
+  NotBuilt(node, "interval joins are");
+}
 
-size_t DataflowBuilder::AddOp(const Node& node, const TemporalJoin&) { NotBuilt(node, "temporal joins are"); }
+size_t DataflowBuilder::AddOp(const Node& node, const TemporalJoin&) {
+  NotBuilt(node, "temporal joins are");
+}
 
 size_t DataflowBuilder::AddOp(const Node& node, const Over&) { NotBuilt(node, "OVER is"); }
 

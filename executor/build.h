@@ -31,6 +31,7 @@ class DataflowBuilder {
   size_t AddOp(const Node& node, const ScanTable& op);
   size_t AddOp(const Node& node, const ScanView& op);
   size_t AddOp(const Node& node, const ScanSystem& op);
+  size_t AddOp(const Node& node, const ScanCommon& op);
   size_t AddOp(const Node& node, const ValuesRows& op);
   size_t AddOp(const Node& node, const Watermark& op);
   size_t AddOp(const Node& node, const Filter& op);
@@ -62,6 +63,7 @@ class DataflowBuilder {
   // becomes several operators must not change the columns on the way.
   std::vector<Partitioning> output_by_;
   std::vector<std::vector<Partitioning>> input_by_;
+  std::map<const Common*, size_t> commons_;  // Their places.
   // Of window nodes whose windows one aggregate alone closes: how long after its end it takes rows.
   std::map<const Node*, int64_t> late_after_;
   bool emits_changes_ = false;    // Some aggregate gives its changes after every step.

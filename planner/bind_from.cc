@@ -2,6 +2,7 @@
 
 #include "fmt/format.h"
 #include "planner/bind_query.h"
+#include "planner/common.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
 #include "types/datetime.h"
@@ -217,14 +218,31 @@ BoundInput QueryBinder::BindTable(const ast::TableRef& table, SourceRange range)
 BoundInput QueryBinder::BindCommonTable(const VisibleTable& table) {
   const ast::CommonTable& common = *table.table;
   if (common.changelog_of) ThrowUnsupported("AS CHANGELOG FROM is", common.range);
-  const VisibleTable* visible = tables_;
-  tables_ = table.outer;
   BoundInput input;
-  input.node = BindQuery(*common.query).node;
-  tables_ = visible;
+  input.node = BindOnce(&common, common.name.text, common.range, [&] {
+    const VisibleTable* visible = std::exchange(tables_, table.outer);
+    NodePtr node = BindQuery(*common.query).node;
+    tables_ = visible;
+    return node;
+  });
   input.scope = ScopeOf(input.node->schema, common.name.text);
   if (!common.columns.empty()) Rename({common.name, common.columns}, &input);
   return input;
+}
+
+NodePtr QueryBinder::BindOnce(const void* definition, std::string name, SourceRange range,
+                              const std::function<NodePtr()>& bind) {
+  const auto key = std::tuple(definition, emit_.on_close, emit_.grace);
+  auto bound = state_->commons.find(key);
+  if (bound == state_->commons.end()) {
+    const size_t before = state_->window_aggregates;
+    auto common = std::make_shared<Common>(Common{bind(), std::move(name)});
+    const size_t windows = state_->window_aggregates - before;
+    bound = state_->commons.emplace(key, BoundCommon{std::move(common), windows}).first;
+  } else {
+    state_->window_aggregates += bound->second.window_aggregates;
+  }
+  return MakeScanCommon(bound->second.common, range);
 }
 
 BoundInput QueryBinder::BindRelation(const Relation& relation, const ast::TableRef& table,
@@ -294,14 +312,17 @@ BoundInput QueryBinder::BindView(const Relation& view, SourceRange range) {
   ++state_->view_depth;
   BoundInput input;
   try {
-    input.node = binder.BindQuery(*view.query).node;
+    input.node = BindOnce(&view, view.name, range, [&] {
+      NodePtr node = binder.BindQuery(*view.query).node;
+      SetRanges(node.get(), range);
+      return node;
+    });
   } catch (const Error& error) {
     // Its ranges are those of the view's own text.
     throw Error(error.code, fmt::format("in view \"{}\": {}", view.name, error.message), range,
                 error.hint);
   }
   --state_->view_depth;
-  SetRanges(input.node.get(), range);
   for (size_t i = first_notice; i < notices()->size(); ++i) (*notices())[i].range = range;
   input.scope = ScopeOf(input.node->schema);
   for (size_t i = 0; i < view.column_names.size() && i < input.scope.columns.size(); ++i) {

@@ -80,13 +80,15 @@ std::optional<std::vector<OutputColumn>> ExpandRow(
 
 }  // namespace
 
-bool IsBounded(const Node& node) {
-  if (auto* scan = std::get_if<ScanTable>(&node.op)) {
-    const ConnectorDef* connector = scan->table->connector;
-    return !connector || (connector->bounded && connector->bounded(scan->options));
-  }
-  return std::all_of(node.inputs.begin(), node.inputs.end(),
-                     [](const NodePtr& input) { return IsBounded(*input); });
+bool IsBounded(const Node& root) {
+  bool bounded = true;
+  ForEachNode(root, [&](const Node& node) {
+    auto* scan = std::get_if<ScanTable>(&node.op);
+    if (!scan || !scan->table->connector) return;
+    const ConnectorDef& connector = *scan->table->connector;
+    bounded = bounded && connector.bounded && connector.bounded(scan->options);
+  });
+  return bounded;
 }
 
 void ThrowUnsupported(std::string what, SourceRange range, std::string hint) {

@@ -1,9 +1,11 @@
 // Binds queries to plan nodes: what bind_query, bind_from, bind_aggregate and bind_insert share.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "planner/bind_expr.h"
@@ -50,9 +52,17 @@ struct StateTtl {
 };
 using StateTtls = std::vector<StateTtl>;
 
+// A view or common table that was bound before.
+struct BoundCommon {
+  std::shared_ptr<Common> common;
+  size_t window_aggregates;  // In it.
+};
+
 // What the binders of a statement's queries and of the views in them share.
 struct BindState {
   Plan* plan;
+  // By Relation or ast::CommonTable, and EmitMode.
+  std::map<std::tuple<const void*, bool, int64_t>, BoundCommon> commons;
   size_t window_aggregates = 0;
   uint32_t arrivals = 0;  // Scans that give the order of arrival.
   size_t relations = 0;  // References bound so far, to stop queries that grow without bound.
@@ -132,6 +142,9 @@ class QueryBinder {
   BoundInput BindCommonTable(const VisibleTable& table);
   BoundInput BindRelation(const Relation& relation, const ast::TableRef& table, SourceRange range);
   BoundInput BindView(const Relation& view, SourceRange range);
+  // What `definition` stands for, read through a leaf; `bind` binds it at its first use.
+  NodePtr BindOnce(const void* definition, std::string name, SourceRange range,
+                   const std::function<NodePtr()>& bind);
   std::optional<BoundInput> BindSystemView(const ast::TableRef& table, SourceRange range);
   BoundInput BindTableFunction(const ast::TableFunctionRef& function, SourceRange range);
   BoundInput BindTableArgument(const ast::Expr& argument);
@@ -218,7 +231,7 @@ class Grouping {
 NodePtr MakeDistinct(NodePtr input, const QueryBinder& binder, SourceRange range);
 
 // Whether every source ends by itself or is a snapshot.
-bool IsBounded(const Node& node);
+bool IsBounded(const Node& root);
 
 // One row without columns.
 NodePtr MakeOneRow();

@@ -80,7 +80,8 @@ std::string UpperCase(std::string name) {
 
 class NodeText {
  public:
-  explicit NodeText(const Node& node) : node_(node) {
+  // `common`: the number of the common subplan that it reads, if it is such a leaf.
+  NodeText(const Node& node, size_t common) : node_(node), common_(common) {
     if (!node.inputs.empty()) inputs_ = NamesOf(node.inputs[0]->schema);
   }
 
@@ -111,6 +112,16 @@ class NodeText {
   }
   std::string Describe(const ScanSystem& scan) const {
     return fmt::format("ScanSystem {} ({})", scan.name, fmt::join(NamesOf(node_.schema), ", "));
+  }
+  std::string Describe(const ScanCommon& scan) const {
+    std::vector<std::string> names = Pick(scan.columns, scan.common->root->schema);
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (scan.fields[i].empty()) continue;
+      names[i] += fmt::format("({})", fmt::join(scan.fields[i], ", "));
+    }
+    const std::string& name = scan.common->name;
+    return fmt::format("Common #{}{}{} ({})", common_, name.empty() ? "" : " ", name,
+                       fmt::join(names, ", "));
   }
   std::string Describe(const ValuesRows& values) const {
     return fmt::format("Values ({}) {} row{}", fmt::join(NamesOf(node_.schema), ", "),
@@ -334,6 +345,7 @@ class NodeText {
   }
 
   const Node& node_;
+  const size_t common_;
   std::vector<std::string> inputs_;  // Names of the first input's columns.
 };
 
@@ -424,18 +436,38 @@ std::string PropertiesText(const Node& node, bool pull) {
   return text;
 }
 
-void Append(const Node& node, bool pull, size_t depth, std::string* out) {
-  out->append(2 * depth, ' ');
-  *out += NodeText(node).Text() + PropertiesText(node, pull) + "\n";
-  for (const NodePtr& input : node.inputs) Append(*input, pull, depth + 1, out);
-}
+class TreeText {
+ public:
+  explicit TreeText(bool pull) : pull_(pull) {}
+
+  // A common subplan stands below the first leaf that reads it.
+  void Append(const Node& node, size_t depth) {
+    auto* scan = std::get_if<ScanCommon>(&node.op);
+    const auto known = std::ranges::find(commons_, scan ? scan->common.get() : nullptr);
+    const size_t common = static_cast<size_t>(known - commons_.begin()) + 1;
+    text_.append(2 * depth, ' ');
+    text_ += NodeText(node, common).Text() + PropertiesText(node, pull_) +
+             (scan && known != commons_.end() ? " [see above]\n" : "\n");
+    if (scan && known == commons_.end()) {
+      commons_.push_back(scan->common.get());
+      Append(*scan->common->root, depth + 1);
+    }
+    for (const NodePtr& input : node.inputs) Append(*input, depth + 1);
+  }
+  std::string Take() { return std::move(text_); }
+
+ private:
+  const bool pull_;
+  std::vector<const Common*> commons_;
+  std::string text_;
+};
 
 }  // namespace
 
 std::string ExplainPlan(const Plan& plan) {
-  std::string text;
-  Append(*plan.root, plan.pull, 0, &text);
-  return text;
+  TreeText text(plan.pull);
+  text.Append(*plan.root, 0);
+  return text.Take();
 }
 
 }  // namespace millrace

@@ -4,6 +4,7 @@
 // Plans are never persisted; they are made again from the SQL text.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +68,18 @@ struct ScanView {
 struct ScanSystem {
   std::string name;
   std::vector<size_t> columns;
+};
+// A subplan that a plan reads in several places. It is built once.
+struct Common {
+  NodePtr root;
+  std::string name;  // Of the relation or common table, for EXPLAIN.
+};
+// Reads a common subplan: some of the columns of its root; for ROW columns only the fields in
+// `fields` (empty: all) are needed.
+struct ScanCommon {
+  std::shared_ptr<Common> common;
+  std::vector<size_t> columns;
+  std::vector<std::vector<std::string>> fields;  // Parallel to `columns`.
 };
 struct ValuesRows {
   std::vector<std::vector<Value>> rows;  // In the node's schema.
@@ -262,9 +275,9 @@ struct WriteSink {
 };
 
 struct Node {
-  std::variant<ScanTable, ScanView, ScanSystem, ValuesRows, Watermark, Filter, Project,
-               AssignWindows, Expand, Aggregate, SessionAggregate, Join, IntervalJoin, TemporalJoin, TopN,
-               Over, SetMinus, Unnest, UnionAll, Sort, Materialize, WriteSink>
+  std::variant<ScanTable, ScanView, ScanSystem, ScanCommon, ValuesRows, Watermark, Filter, Project,
+               AssignWindows, Expand, Aggregate, SessionAggregate, Join, IntervalJoin, TemporalJoin,
+               TopN, Over, SetMinus, Unnest, UnionAll, Sort, Materialize, WriteSink>
       op;
   std::vector<NodePtr> inputs;
   Schema schema;
@@ -288,6 +301,11 @@ struct Plan {
   bool emit_changes = false;  // EMIT CHANGES: a push query.
   std::optional<int64_t> push_limit;  // EMIT CHANGES LIMIT n: it ends after n changes.
 };
+
+// Calls f with every node of the tree, inputs before their consumers. Common subplans count as
+// inputs of what reads them; each is visited once.
+void ForEachNode(Node* root, const std::function<void(Node*)>& f);
+void ForEachNode(const Node& root, const std::function<void(const Node&)>& f);
 
 // A new node with its schema and properties still to be set.
 template <class Op>

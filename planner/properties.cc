@@ -92,6 +92,10 @@ struct Deriver {
     if (scan.snapshot) out.append_only = true;
     return out;
   }
+  Properties operator()(const ScanCommon& scan) const {
+    const Node& root = *scan.common->root;
+    return MapProperties(root.properties, MappingOf(scan.columns, root.schema.size()));
+  }
   Properties operator()(const Watermark& watermark) const {
     Properties out = input();
     out.state = {};
@@ -296,10 +300,7 @@ void DeriveProperties(Node* node) {
   node->properties.upsert = upsert;
 }
 
-void DeriveTree(Node* node) {
-  for (NodePtr& input : node->inputs) DeriveTree(input.get());
-  DeriveProperties(node);
-}
+void DeriveTree(Node* root) { ForEachNode(root, DeriveProperties); }
 
 NodePtr MakeFilter(NodePtr input, ExprPtr predicate, SourceRange range) {
   Schema schema = input->schema;

@@ -12,7 +12,7 @@ namespace millrace {
 // be there. `upsert` is kept as it is.
 void DeriveProperties(Node* node);
 // The same for the whole tree, inputs first.
-void DeriveTree(Node* node);
+void DeriveTree(Node* root);
 
 // What a regular join promises; the node's other fields are set.
 Properties JoinProperties(const Node& node, const Join& join);

@@ -1,15 +1,13 @@
 #include "planner/rewrite.h"
 
 #include <algorithm>
+#include <map>
 
+#include "planner/common.h"
 #include "planner/properties.h"
 
 namespace millrace {
 namespace {
-
-// Whether rows below were already held against a watermark; marks the first operators that do so
-// on their paths. What reads a view is behind what decided in the view's own plan.
-bool MarkDecider(Node* node);
 
 // Whether the operator holds rows against the watermark.
 bool UsesWatermark(const Node& node) {
@@ -20,24 +18,47 @@ bool UsesWatermark(const Node& node) {
   return false;
 }
 
-bool HasDecider(const Node& node) {
-  if (UsesWatermark(node)) return true;
-  if (auto* scan = std::get_if<ScanView>(&node.op)) {
-    return scan->view->plan && HasDecider(*scan->view->plan->root);
+// Which nodes' rows were already held against a watermark, below them or by them. What reads a view
+// is behind what decided in the view's own plan.
+class Deciders {
+ public:
+  explicit Deciders(const Node& root) {
+    ForEachNode(
+        root, [this](const Node& node) { decided_[&node] = UsesWatermark(node) || Behind(node); });
   }
-  return !node.inputs.empty() &&
-         std::all_of(node.inputs.begin(), node.inputs.end(),
-                     [](const NodePtr& input) { return HasDecider(*input); });
+  // Whether all rows that reach the node were held against a watermark.
+  bool Behind(const Node& node) const {
+    if (auto* scan = std::get_if<ScanCommon>(&node.op)) return At(*scan->common->root);
+    if (auto* scan = std::get_if<ScanView>(&node.op)) {
+      return scan->view->plan && Deciders(*scan->view->plan->root).At(*scan->view->plan->root);
+    }
+    return !node.inputs.empty() && std::all_of(node.inputs.begin(), node.inputs.end(),
+                                               [this](const NodePtr& input) { return At(*input); });
+  }
+
+ private:
+  bool At(const Node& node) const { return decided_.at(&node); }
+
+  std::map<const Node*, bool> decided_;
+};
+
+// Marks the first operators on each path from a source that hold rows against the watermark.
+void MarkDeciders(Node* root) {
+  const Deciders deciders(*root);
+  ForEachNode(root, [&](Node* node) {
+    if (!UsesWatermark(*node)) return;
+    const bool decides = !deciders.Behind(*node);
+    if (auto* aggregate = std::get_if<Aggregate>(&node->op)) aggregate->decides_late = decides;
+    if (auto* over = std::get_if<Over>(&node->op)) over->decides_late = decides;
+  });
 }
 
-bool MarkDecider(Node* node) {
-  if (node->inputs.empty()) return HasDecider(*node);
-  bool decided = true;
-  for (NodePtr& input : node->inputs) decided = MarkDecider(input.get()) && decided;
-  if (!UsesWatermark(*node)) return decided;
-  if (auto* aggregate = std::get_if<Aggregate>(&node->op)) aggregate->decides_late = !decided;
-  if (auto* over = std::get_if<Over>(&node->op)) over->decides_late = !decided;
-  return true;
+// Applies `rule` to the plan and to its common subplans, which the rules take for leaves.
+void ForEachRoot(NodePtr* root, const std::function<NodePtr(NodePtr)>& rule) {
+  for (const CommonUses& uses : FindCommons(root->get())) {
+    uses.common->root = rule(std::move(uses.common->root));
+  }
+  *root = rule(std::move(*root));
 }
 
 // Rebuilds `expr` with its direct arguments replaced by f of them; `expr` itself when none changed.
@@ -101,18 +122,19 @@ ExprPtr WithRange(const ExprPtr& expr, SourceRange range) {
   return std::make_shared<const Expr>(std::move(copy));
 }
 
-void SetRanges(Node* node, SourceRange range) {
-  node->range = range;
-  if (auto* filter = std::get_if<Filter>(&node->op)) {
-    filter->predicate = WithRange(filter->predicate, range);
-  } else if (auto* watermark = std::get_if<Watermark>(&node->op)) {
-    watermark->expr = WithRange(watermark->expr, range);
-  } else if (auto* project = std::get_if<Project>(&node->op)) {
-    for (ExprPtr& expr : project->exprs) expr = WithRange(expr, range);
-  } else if (auto* join = std::get_if<Join>(&node->op)) {
-    join->residual = WithRange(join->residual, range);
-  }
-  for (NodePtr& input : node->inputs) SetRanges(input.get(), range);
+void SetRanges(Node* root, SourceRange range) {
+  ForEachNode(root, [range](Node* node) {
+    node->range = range;
+    if (auto* filter = std::get_if<Filter>(&node->op)) {
+      filter->predicate = WithRange(filter->predicate, range);
+    } else if (auto* watermark = std::get_if<Watermark>(&node->op)) {
+      watermark->expr = WithRange(watermark->expr, range);
+    } else if (auto* project = std::get_if<Project>(&node->op)) {
+      for (ExprPtr& expr : project->exprs) expr = WithRange(expr, range);
+    } else if (auto* join = std::get_if<Join>(&node->op)) {
+      join->residual = WithRange(join->residual, range);
+    }
+  });
 }
 
 ExprPtr Substitute(const ExprPtr& expr, const std::vector<ExprPtr>& exprs) {
@@ -142,17 +164,22 @@ ExprPtr Conjoin(std::vector<ExprPtr> terms) {
 }
 
 void Rewrite(Plan* plan, const std::string& zone) {
-  plan->root = MergeProjects(std::move(plan->root));
-  SimplifyOuterJoins(plan->root.get());
-  plan->root = PushFilters(std::move(plan->root));
-  plan->root = FoldFilters(std::move(plan->root), zone);
-  plan->root = RecognizeTopN(std::move(plan->root));
-  plan->root = OrderJoins(std::move(plan->root));
-  plan->root = ProjectJoinKeys(std::move(plan->root));
+  InlineCommons(&plan->root);
+  ForEachRoot(&plan->root, MergeProjects);
+  ForEachRoot(&plan->root, [](NodePtr root) {
+    SimplifyOuterJoins(root.get());
+    return root;
+  });
+  ForEachRoot(&plan->root, PushFilters);
+  ForEachRoot(&plan->root, [&](NodePtr root) { return FoldFilters(std::move(root), zone); });
+  ForEachRoot(&plan->root, RecognizeTopN);
+  ForEachRoot(&plan->root, OrderJoins);
+  ForEachRoot(&plan->root, ProjectJoinKeys);
+  ShareEqualSubplans(&plan->root);
   PruneColumns(&plan->root);
-  plan->root = MergeProjects(std::move(plan->root));
+  ForEachRoot(&plan->root, MergeProjects);
   // Pull queries have no late rows.
-  if (!plan->pull) MarkDecider(plan->root.get());
+  if (!plan->pull) MarkDeciders(plan->root.get());
   for (size_t i = 0; i < plan->schema.size(); ++i) {
     plan->root->schema[i].name = plan->schema[i].name;
   }

@@ -57,7 +57,7 @@ ExprPtr Substitute(const ExprPtr& expr, const std::vector<ExprPtr>& exprs);
 // Gives all ranges in the tree to `range`: what comes from another text than the statement's is
 // shown where the statement refers to it.
 ExprPtr WithRange(const ExprPtr& expr, SourceRange range);
-void SetRanges(Node* node, SourceRange range);
+void SetRanges(Node* root, SourceRange range);
 // The terms of a conjunction, and back. Conjoin of nothing is null.
 void SplitConjunction(const ExprPtr& expr, std::vector<ExprPtr>* terms);
 ExprPtr Conjoin(std::vector<ExprPtr> terms);

@@ -1,6 +1,7 @@
 #include <numeric>
 #include <set>
 
+#include "planner/common.h"
 #include "planner/join.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
@@ -63,6 +64,8 @@ Places Keep(const Needs& needs, std::vector<T>* list, size_t first = 0) {
 
 // Makes the node's output at least the columns of `needs`; says where they are.
 Places Prune(NodePtr* node, Needs needs);
+// The same for all columns, in place.
+void PruneTree(NodePtr* root);
 
 struct Pruner {
   NodePtr* node;
@@ -83,6 +86,14 @@ struct Pruner {
     Keep(needs, &scan.columns);
     Keep(needs, &scan.metadata, physical);
     if (scan.arrival && !needs.back().used) scan.arrival.reset();
+    return Keep(needs, &self().schema);
+  }
+  Places operator()(ScanCommon& scan) {
+    for (size_t i = 0; i < scan.columns.size(); ++i) {
+      if (!needs[i].whole) scan.fields[i].assign(needs[i].fields.begin(), needs[i].fields.end());
+    }
+    Keep(needs, &scan.fields);
+    Keep(needs, &scan.columns);
     return Keep(needs, &self().schema);
   }
   Places operator()(ScanView& scan) {
@@ -167,7 +178,7 @@ struct Pruner {
 
   // For nodes that need their inputs as they are.
   Places Whole() {
-    for (NodePtr& input : self().inputs) PruneColumns(&input);
+    for (NodePtr& input : self().inputs) PruneTree(&input);
     Places places(self().schema.size());
     std::iota(places.begin(), places.end(), size_t{0});
     return places;
@@ -350,9 +361,23 @@ Places Prune(NodePtr* node, Needs needs) {
   return std::visit(Pruner{node, std::move(needs)}, (*node)->op);
 }
 
-}  // namespace
+// A common subplan keeps what its readers, which were pruned before it, need together.
+void PruneCommon(const CommonUses& uses) {
+  Needs needs(uses.common->root->schema.size());
+  for (const Node* leaf : uses.leaves) {
+    const auto& scan = std::get<ScanCommon>(leaf->op);
+    for (size_t i = 0; i < scan.columns.size(); ++i) {
+      Need need{true, scan.fields[i].empty(), {scan.fields[i].begin(), scan.fields[i].end()}};
+      needs[scan.columns[i]].Add(need);
+    }
+  }
+  const Places places = Prune(&uses.common->root, std::move(needs));
+  for (Node* leaf : uses.leaves) {
+    for (size_t& column : std::get<ScanCommon>(leaf->op).columns) column = places[column];
+  }
+}
 
-void PruneColumns(NodePtr* root) {
+void PruneTree(NodePtr* root) {
   Needs needs((*root)->schema.size());
   for (Need& need : needs) need.AddWhole();
   const Schema schema = (*root)->schema;
@@ -364,6 +389,13 @@ void PruneColumns(NodePtr* root) {
     exprs.push_back(MakeColumnExpr(places[i], schema[i].type));
   }
   if (!same) *root = MakeProject(std::move(*root), std::move(exprs), NamesOf(schema));
+}
+
+}  // namespace
+
+void PruneColumns(NodePtr* root) {
+  PruneTree(root);
+  for (const CommonUses& uses : FindCommons(root->get())) PruneCommon(uses);
 }
 
 }  // namespace millrace

@@ -10,14 +10,16 @@ namespace millrace {
 namespace {
 
 // Whether rows may come for ever.
-bool IsEndless(const Node& node) {
-  if (auto* scan = std::get_if<ScanTable>(&node.op)) {
-    const ConnectorDef* connector = scan->table->connector;
-    return !connector || !connector->bounded || !connector->bounded(scan->options);
-  }
-  return std::holds_alternative<ScanView>(node.op) ||
-         std::any_of(node.inputs.begin(), node.inputs.end(),
-                     [](const NodePtr& input) { return IsEndless(*input); });
+bool IsEndless(const Node& root) {
+  bool endless = false;
+  ForEachNode(root, [&](const Node& node) {
+    if (auto* scan = std::get_if<ScanTable>(&node.op)) {
+      const ConnectorDef* connector = scan->table->connector;
+      endless |= !connector || !connector->bounded || !connector->bounded(scan->options);
+    }
+    endless |= std::holds_alternative<ScanView>(node.op);
+  });
+  return endless;
 }
 
 bool KeepsForEver(const Node& input, int64_t ttl) {
@@ -36,10 +38,7 @@ std::string KeysOf(const Node& node, const Join& join) {
   return keys.empty() ? "without a key" : fmt::format("on {}", fmt::join(keys, " AND "));
 }
 
-}  // namespace
-
-void NotifyUnboundedJoins(const Node& node, std::vector<Notice>* notices) {
-  for (const NodePtr& input : node.inputs) NotifyUnboundedJoins(*input, notices);
+void Notify(const Node& node, std::vector<Notice>* notices) {
   auto* join = std::get_if<Join>(&node.op);
   if (!join || join->window_end) return;
   const bool left = KeepsForEver(*node.inputs[0], join->left_ttl);
@@ -54,6 +53,12 @@ void NotifyUnboundedJoins(const Node& node, std::vector<Notice>* notices) {
                    "hint STATE_TTL to bound its state",
                    KeysOf(node, *join), inputs),
        node.range});
+}
+
+}  // namespace
+
+void NotifyUnboundedJoins(const Node& root, std::vector<Notice>* notices) {
+  ForEachNode(root, [&](const Node& node) { Notify(node, notices); });
 }
 
 }  // namespace millrace

@@ -9,9 +9,10 @@
 namespace millrace {
 namespace {
 
-void CollectViews(const Node& node, std::set<std::string>* views) {
-  if (auto* scan = std::get_if<ScanView>(&node.op)) views->insert(scan->view->name);
-  for (const NodePtr& input : node.inputs) CollectViews(*input, views);
+void CollectViews(const Node& root, std::set<std::string>* views) {
+  ForEachNode(root, [&](const Node& node) {
+    if (auto* scan = std::get_if<ScanView>(&node.op)) views->insert(scan->view->name);
+  });
 }
 
 std::string_view NameOf(PipelineJob::State state) {
@@ -49,7 +50,8 @@ DataflowEnvironment Engine::State::Environment(bool bounded_tables) {
   return environment;
 }
 
-// The jobs of a pipeline have its number of partitions: what the session of the first one asked for.
+// The jobs of a pipeline have its number of partitions: what the session of the first one asked
+// for.
 size_t Engine::State::PartitionsOf(uint32_t pipeline, const Session& session) {
   auto [it, fresh] = partitions.try_emplace(pipeline, options.partitions);
   const auto wanted = session.settings.find("parallelism.default");

@@ -11,10 +11,11 @@ namespace {
 bool IsChanges(const Plan& plan) { return !plan.root->properties.append_only; }
 
 // The names of materialized and system views that the plan scans.
-void CollectScans(const Node& node, std::set<std::string>* views, std::set<std::string>* systems) {
-  if (auto* scan = std::get_if<ScanView>(&node.op)) views->insert(scan->view->name);
-  if (auto* scan = std::get_if<ScanSystem>(&node.op)) systems->insert(scan->name);
-  for (const NodePtr& input : node.inputs) CollectScans(*input, views, systems);
+void CollectScans(const Node& root, std::set<std::string>* views, std::set<std::string>* systems) {
+  ForEachNode(root, [&](const Node& node) {
+    if (auto* scan = std::get_if<ScanView>(&node.op)) views->insert(scan->view->name);
+    if (auto* scan = std::get_if<ScanSystem>(&node.op)) systems->insert(scan->name);
+  });
 }
 
 // `LIMIT n OFFSET m` without ORDER BY needs no sort: the query ends when it has them, so that it

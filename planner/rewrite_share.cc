@@ -1,0 +1,204 @@
+// Finds equal subplans, which are then computed once.
+//
+// A copy of the tree in which equal subtrees are one node has several edges to what is worth
+// sharing. The comparisons name all fields of a node, so that a new one cannot be forgotten.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "planner/common.h"
+#include "planner/rewrite.h"
+
+namespace millrace {
+namespace {
+
+bool Same(const ExprPtr& a, const ExprPtr& b) { return a && b ? SameExpr(*a, *b) : !a && !b; }
+
+bool Same(const std::vector<ExprPtr>& a, const std::vector<ExprPtr>& b) {
+  return std::ranges::equal(a, b, [](const ExprPtr& x, const ExprPtr& y) { return Same(x, y); });
+}
+
+bool Same(const Options& a, const Options& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.value == y.second.value;
+  });
+}
+
+bool Same(const ResolvedAggregate& a, const ResolvedAggregate& b) {
+  return a.name == b.name && a.result.SameAs(b.result) &&
+         std::ranges::equal(a.parameters, b.parameters,
+                            [](const Type& x, const Type& y) { return x.SameAs(y); });
+}
+
+bool Same(const AggregateCall& a, const AggregateCall& b) {
+  const auto& [function, argument, filter, distinct] = a;
+  return Same(function, b.function) && argument == b.argument && filter == b.filter &&
+         distinct == b.distinct;
+}
+
+bool Same(const std::vector<AggregateCall>& a, const std::vector<AggregateCall>& b) {
+  return std::ranges::equal(
+      a, b, [](const AggregateCall& x, const AggregateCall& y) { return Same(x, y); });
+}
+
+bool Same(const std::vector<SortKey>& a, const std::vector<SortKey>& b) {
+  return std::ranges::equal(a, b, [](const SortKey& x, const SortKey& y) {
+    const auto& [column, descending, nulls_first] = x;
+    return column == y.column && descending == y.descending && nulls_first == y.nulls_first;
+  });
+}
+
+// Anything that is not named below: subplans with it are not shared.
+template <class Op>
+bool SameOp(const Op&, const Op&) {
+  return false;
+}
+bool SameOp(const ScanTable& a, const ScanTable& b) {
+  const auto& [table, columns, metadata, fields, options] = a;
+  return table == b.table && columns == b.columns && metadata == b.metadata && fields == b.fields &&
+         Same(options, b.options);
+}
+bool SameOp(const ScanView& a, const ScanView& b) {
+  const auto& [view, columns, snapshot] = a;
+  return view == b.view && columns == b.columns && snapshot == b.snapshot;
+}
+bool SameOp(const ScanCommon& a, const ScanCommon& b) {
+  const auto& [common, columns, fields] = a;
+  return common == b.common && columns == b.columns && fields == b.fields;
+}
+bool SameOp(const Watermark& a, const Watermark& b) {
+  const auto& [column, expr, idle_timeout_micros] = a;
+  return column == b.column && Same(expr, b.expr) && idle_timeout_micros == b.idle_timeout_micros;
+}
+bool SameOp(const Filter& a, const Filter& b) { return Same(a.predicate, b.predicate); }
+bool SameOp(const Project& a, const Project& b) { return Same(a.exprs, b.exprs); }
+bool SameOp(const AssignWindows& a, const AssignWindows& b) {
+  const auto& [kind, time_column, size, slide, offset, event_time] = a;
+  return kind == b.kind && time_column == b.time_column && size == b.size && slide == b.slide &&
+         offset == b.offset && event_time == b.event_time;
+}
+bool SameOp(const Aggregate& a, const Aggregate& b) {
+  const auto& [keys, calls, window_end, window_start, emit_on_close, grace, allowed_lateness,
+               decides_late, state_ttl] = a;
+  return keys == b.keys && Same(calls, b.calls) && window_end == b.window_end &&
+         window_start == b.window_start && emit_on_close == b.emit_on_close && grace == b.grace &&
+         allowed_lateness == b.allowed_lateness && decides_late == b.decides_late &&
+         state_ttl == b.state_ttl;
+}
+bool SameOp(const Join& a, const Join& b) {
+  const auto& [kind, left_keys, right_keys, null_equal, residual, window_end, left_ttl, right_ttl] =
+      a;
+  return kind == b.kind && left_keys == b.left_keys && right_keys == b.right_keys &&
+         null_equal == b.null_equal && Same(residual, b.residual) && window_end == b.window_end &&
+         left_ttl == b.left_ttl && right_ttl == b.right_ttl;
+}
+bool SameOp(const TopN& a, const TopN& b) {
+  const auto& [rank, partition, order, first, last, rank_output, window_end, window_start,
+               emit_on_close, grace, allowed_lateness, decides_late, state_ttl] = a;
+  return rank == b.rank && partition == b.partition && Same(order, b.order) && first == b.first &&
+         last == b.last && rank_output == b.rank_output && window_end == b.window_end &&
+         window_start == b.window_start && emit_on_close == b.emit_on_close && grace == b.grace &&
+         allowed_lateness == b.allowed_lateness && decides_late == b.decides_late &&
+         state_ttl == b.state_ttl;
+}
+bool SameOp(const SetMinus& a, const SetMinus& b) {
+  const auto& [intersect, all] = a;
+  return intersect == b.intersect && all == b.all;
+}
+bool SameOp(const UnionAll&, const UnionAll&) { return true; }
+
+bool SameNode(const Node& a, const Node& b) {
+  if (a.op.index() != b.op.index() || a.schema.size() != b.schema.size()) return false;
+  const bool types = std::ranges::equal(a.schema, b.schema, [](const Field& x, const Field& y) {
+    return x.type.SameAs(y.type) && x.type.nullable == y.type.nullable;
+  });
+  return types &&
+         std::visit(
+             [&](const auto& op) { return SameOp(op, std::get<std::decay_t<decltype(op)>>(b.op)); },
+             a.op);
+}
+
+// Reading these twice costs little, and so does a projection or filter over them.
+bool IsCheapLeaf(const Node& node) {
+  return node.inputs.empty() && !std::holds_alternative<ScanTable>(node.op);
+}
+bool IsCheapStep(const Node& node) {
+  return std::holds_alternative<Project>(node.op) || std::holds_alternative<Filter>(node.op);
+}
+
+class Sharer {
+ public:
+  explicit Sharer(NodePtr* root) {
+    Number(root->get());
+    ++edges_[numbers_.at(root->get())];
+    Replace(root);
+  }
+
+ private:
+  // What equal subtrees have in common, by number.
+  struct Subplan {
+    const Node* node;
+    bool cheap;
+    std::shared_ptr<Common> common;
+  };
+
+  void Number(Node* root) {
+    ForEachNode(root, [this](Node* node) {
+      std::vector<size_t> key = {node->op.index()};
+      bool cheap = IsCheapLeaf(*node) || IsCheapStep(*node);
+      for (const NodePtr& input : node->inputs) {
+        key.push_back(numbers_.at(input.get()));
+        cheap = cheap && subplans_[key.back()].cheap;
+      }
+      std::vector<size_t>& candidates = by_inputs_[key];
+      const auto same = std::ranges::find_if(
+          candidates, [&](size_t number) { return SameNode(*subplans_[number].node, *node); });
+      if (same != candidates.end()) {
+        numbers_[node] = *same;
+        return;
+      }
+      numbers_[node] = subplans_.size();
+      candidates.push_back(subplans_.size());
+      subplans_.push_back({node, cheap, nullptr});
+      edges_.push_back(0);
+      for (size_t i = 1; i < key.size(); ++i) ++edges_[key[i]];
+      if (auto* scan = std::get_if<ScanCommon>(&node->op)) {
+        const size_t read = numbers_.at(scan->common->root.get());
+        ++edges_[read];
+        subplans_[read].common = scan->common;
+      }
+    });
+  }
+
+  void Replace(NodePtr* slot) {
+    if (auto* scan = std::get_if<ScanCommon>(&(*slot)->op)) {
+      if (seen_.insert(scan->common.get()).second) ReplaceInputs(scan->common->root.get());
+      return;
+    }
+    Subplan& subplan = subplans_[numbers_.at(slot->get())];
+    if (edges_[numbers_.at(slot->get())] < 2 || subplan.cheap) return ReplaceInputs(slot->get());
+    const Schema schema = (*slot)->schema;
+    const SourceRange range = (*slot)->range;
+    if (!subplan.common) {
+      subplan.common = std::make_shared<Common>(Common{std::move(*slot), ""});
+      ReplaceInputs(subplan.common->root.get());
+    }
+    *slot = MakeScanCommon(subplan.common, range);
+    (*slot)->schema = schema;
+  }
+  void ReplaceInputs(Node* node) {
+    for (NodePtr& input : node->inputs) Replace(&input);
+  }
+
+  std::map<const Node*, size_t> numbers_;
+  std::vector<Subplan> subplans_;
+  std::vector<size_t> edges_;  // To each subplan.
+  std::map<std::vector<size_t>, std::vector<size_t>> by_inputs_;
+  std::set<const Common*> seen_;
+};
+
+}  // namespace
+
+void ShareEqualSubplans(NodePtr* root) { Sharer sharer(root); }
+
+}  // namespace millrace
