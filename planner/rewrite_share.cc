@@ -25,15 +25,16 @@ bool Same(const Options& a, const Options& b) {
 }
 
 bool Same(const ResolvedAggregate& a, const ResolvedAggregate& b) {
-  return a.name == b.name && a.result.SameAs(b.result) &&
+  // What a constant was is in the kernel.
+  return a.name == b.name && !a.constant && !b.constant && a.result.SameAs(b.result) &&
          std::ranges::equal(a.parameters, b.parameters,
                             [](const Type& x, const Type& y) { return x.SameAs(y); });
 }
 
 bool Same(const AggregateCall& a, const AggregateCall& b) {
-  const auto& [function, argument, filter, distinct] = a;
+  const auto& [function, argument, filter, distinct, weight] = a;
   return Same(function, b.function) && argument == b.argument && filter == b.filter &&
-         distinct == b.distinct;
+         distinct == b.distinct && weight == b.weight;
 }
 
 bool Same(const std::vector<AggregateCall>& a, const std::vector<AggregateCall>& b) {
@@ -54,9 +55,9 @@ bool SameOp(const Op&, const Op&) {
   return false;
 }
 bool SameOp(const ScanTable& a, const ScanTable& b) {
-  const auto& [table, columns, metadata, fields, options] = a;
+  const auto& [table, columns, metadata, fields, options, snapshot, arrival] = a;
   return table == b.table && columns == b.columns && metadata == b.metadata && fields == b.fields &&
-         Same(options, b.options);
+         Same(options, b.options) && snapshot == b.snapshot && arrival == b.arrival;
 }
 bool SameOp(const ScanView& a, const ScanView& b) {
   const auto& [view, columns, snapshot] = a;
@@ -79,11 +80,11 @@ bool SameOp(const AssignWindows& a, const AssignWindows& b) {
 }
 bool SameOp(const Aggregate& a, const Aggregate& b) {
   const auto& [keys, calls, window_end, window_start, emit_on_close, grace, allowed_lateness,
-               decides_late, state_ttl] = a;
+               decides_late, state_ttl, empty_sets] = a;
   return keys == b.keys && Same(calls, b.calls) && window_end == b.window_end &&
          window_start == b.window_start && emit_on_close == b.emit_on_close && grace == b.grace &&
          allowed_lateness == b.allowed_lateness && decides_late == b.decides_late &&
-         state_ttl == b.state_ttl;
+         state_ttl == b.state_ttl && empty_sets == b.empty_sets;
 }
 bool SameOp(const Join& a, const Join& b) {
   const auto& [kind, left_keys, right_keys, null_equal, residual, window_end, left_ttl, right_ttl] =
