@@ -44,6 +44,9 @@ std::map<std::string, std::function<void(const Setup&)>> Rows() {
   rows["json1"] = [](const Setup& setup) { JsonPartitionsRow(setup, 1); };
   rows["json2"] = [](const Setup& setup) { JsonPartitionsRow(setup, 2); };
   rows["checkpoint"] = CheckpointRow;
+  rows["join"] = [](const Setup& setup) { JoinRow(setup, false); };
+  rows["join_checkpoints"] = [](const Setup& setup) { JoinRow(setup, true); };
+  rows["join_memory"] = JoinMemoryRow;
   return rows;
 }
 

@@ -19,7 +19,10 @@ class MemorySource final : public Source {
   SourceBatch Poll(size_t, size_t) override {
     SourceBatch out;
     const size_t total = input_->batches.size() * input_->passes;
-    if (next_ < total) {
+    // An answer without rows ends the step's reading.
+    const bool pause = input_->step_batches > 0 && step_ == input_->step_batches;
+    step_ = pause ? 0 : step_ + 1;
+    if (next_ < total && !pause) {
       const Batch& batch = input_->batches[next_++ % input_->batches.size()];
       out.rows.emplace();
       out.rows->size = batch.size;
@@ -36,6 +39,7 @@ class MemorySource final : public Source {
   std::shared_ptr<const MemoryInput> input_;
   std::vector<size_t> columns_;
   size_t next_ = 0;
+  size_t step_ = 0;  // Batches of the running step.
 };
 
 }  // namespace
@@ -88,8 +92,8 @@ void MemoryJob::Bind() {
   plan_ = BindCreateMaterializedView(view, options_.query, Context(), &notices).plan;
 }
 
-MemoryJob::MemoryJob(const MemoryJobOptions& options, std::shared_ptr<const MemoryInput> input)
-    : options_(options), input_(std::move(input)) {
+MemoryJob::MemoryJob(const MemoryJobOptions& options, MemoryInputs inputs)
+    : options_(options), inputs_(std::move(inputs)) {
   Bind();
   PipelineOptions pipeline_options;
   pipeline_options.id = 1;
@@ -109,8 +113,8 @@ MemoryJob::MemoryJob(const MemoryJobOptions& options, std::shared_ptr<const Memo
   flow_options.partitions = options.partitions;
   flow_options.tracked = store_ != nullptr;
   DataflowEnvironment environment;
-  environment.open_embedded = [this](const Relation&, std::vector<size_t> columns) {
-    return std::make_unique<MemorySource>(input_, std::move(columns));
+  environment.open_embedded = [this](const Relation& table, std::vector<size_t> columns) {
+    return std::make_unique<MemorySource>(inputs_.at(table.name), std::move(columns));
   };
   environment.collect = [](Batch) { return true; };
   auto job = std::make_unique<PipelineJob>();
@@ -127,6 +131,8 @@ MemoryJob::~MemoryJob() {
     std::filesystem::remove_all(options_.directory);
   }
 }
+
+size_t MemoryJob::state_bytes() const { return pipeline_->FindJob(1)->flow->state_bytes(); }
 
 void MemoryJob::Run() {
   pipeline_->Start();

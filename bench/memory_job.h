@@ -2,6 +2,7 @@
 // journal and checkpoints, without a connector in front.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,7 +16,10 @@ struct MemoryInput {
   std::vector<Batch> batches;  // All columns of the table, batch after batch.
   size_t passes = 1;           // How often they are read.
   size_t rows = 0;             // Of one pass.
+  size_t step_batches = 0;     // Read by one step at most; 0: as many as it takes.
 };
+// By the names of the tables.
+using MemoryInputs = std::map<std::string, std::shared_ptr<const MemoryInput>>;
 
 // `keys` and `values` as BIGINT columns in batches of `batch_rows` rows.
 MemoryInput MakeInput(std::span<const int64_t> keys, std::span<const int64_t> values,
@@ -24,7 +28,7 @@ MemoryInput MakeInput(std::span<const int64_t> keys, std::span<const int64_t> va
 void AddTimes(MemoryInput* input, int64_t rate);
 
 struct MemoryJobOptions {
-  std::string tables;     // CREATE TABLE statements; the one without a connector is read.
+  std::string tables;     // CREATE TABLE statements; those without a connector are read.
   std::string query;      // CREATE MATERIALIZED VIEW or INSERT.
   std::string directory;  // "": no checkpoints.
   int64_t checkpoint_interval_micros = 10'000'000;
@@ -33,17 +37,18 @@ struct MemoryJobOptions {
 
 class MemoryJob {
  public:
-  MemoryJob(const MemoryJobOptions& options, std::shared_ptr<const MemoryInput> input);
+  MemoryJob(const MemoryJobOptions& options, MemoryInputs inputs);
   ~MemoryJob();
 
   // Steps on this thread until the input has ended.
   void Run();
+  size_t state_bytes() const;
   // Runs on its own thread and takes a checkpoint whenever asked.
   Pipeline& pipeline() { return *pipeline_; }
 
  private:
   MemoryJobOptions options_;
-  std::shared_ptr<const MemoryInput> input_;
+  MemoryInputs inputs_;
   Catalog catalog_;
   Session session_;
   std::unique_ptr<Store> store_;

@@ -37,7 +37,7 @@ Numbers Draw(size_t rows, size_t groups) {
 
 double RowsPerCpuSecond(const MemoryJobOptions& options,
                         const std::shared_ptr<const MemoryInput>& input) {
-  MemoryJob job(options, input);
+  MemoryJob job(options, {{"numbers", input}});
   const Cost cost = Measure([&] { job.Run(); });
   return static_cast<double>(input->rows * input->passes) / cost.cpu * 1e-6;
 }
@@ -125,7 +125,7 @@ void CheckpointRow(const Setup& setup) {
   options.directory = setup.scratch / "state";
   options.checkpoint_interval_micros = 1'500'000;
   const auto gap = [&] {
-    MemoryJob job(options, input);
+    MemoryJob job(options, {{"numbers", input}});
     job.Run();
     return static_cast<double>(job.pipeline().longest_gap_micros()) * 1e-3;
   };

@@ -18,6 +18,9 @@ void FilterRow(const Setup& setup);
 void GroupRow(const Setup& setup, size_t groups);
 void SlidingRow(const Setup& setup);     // HOP 1 min / 1 s against TUMBLE 1 min.
 void CheckpointRow(const Setup& setup);  // The longest gap.
+// Two growing inputs, one row per key on the left and ten on the right.
+void JoinRow(const Setup& setup, bool checkpoints);
+void JoinMemoryRow(const Setup& setup);  // Its state, without the kept columns.
 
 // By SQL through the engine.
 void NexmarkRow(const Setup& setup, const std::string& query, double floor);
