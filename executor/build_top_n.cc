@@ -1,4 +1,5 @@
 #include "executor/build.h"
+#include "executor/deduplicate.h"
 #include "executor/top_n.h"
 
 namespace millrace {
@@ -15,7 +16,26 @@ std::vector<size_t> ExchangeKeys(const TopN& op) {
 
 }  // namespace
 
+size_t DataflowBuilder::AddDeduplicate(const Node& node, const TopN& op) {
+  emits_changes_ |= !node.properties.append_only;
+  const size_t input = Add(*node.inputs[0]);
+  const size_t at = AddNode("Deduplicate", {input});
+  Connect(input, at, 0, op.partition);
+  Instantiate(at, [&](PartitionContext* context, size_t) {
+    DeduplicateOptions options;
+    options.plan = op;
+    options.kind = DeduplicationOf(node);
+    options.input = node.inputs[0]->schema;
+    options.upsert = node.properties.upsert;
+    options.tracked = flow_.options_.tracked;
+    options.id = flow_.nodes_[at].id;
+    return std::make_unique<DeduplicateOperator>(std::move(options), context);
+  });
+  return at;
+}
+
 size_t DataflowBuilder::AddOp(const Node& node, const TopN& op) {
+  if (DeduplicationOf(node) != Deduplication::kNone) return AddDeduplicate(node, op);
   emits_changes_ |= !op.emit_on_close;
   const Node& below = *node.inputs[0];
   const size_t input = Add(below);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "executor/order_columns.h"
 #include "types/datetime.h"
 
 namespace millrace {
@@ -13,12 +14,6 @@ constexpr int64_t kNoRank = 0;
 int64_t SaturatingAdd(int64_t a, int64_t b) {
   int64_t sum;
   return __builtin_add_overflow(a, b, &sum) ? kMaxWatermark : sum;
-}
-
-std::vector<OrderColumn> OrderColumns(const std::vector<SortKey>& keys) {
-  std::vector<OrderColumn> columns;
-  for (const SortKey& key : keys) columns.push_back({key.column, key.descending, key.nulls_first});
-  return columns;
 }
 
 // The window's columns do not choose where a partition's rows go, unless they are all there is.

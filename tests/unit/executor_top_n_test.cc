@@ -9,6 +9,7 @@
 #include <map>
 #include <random>
 
+#include "executor/deduplicate.h"
 #include "types/row_key.h"
 
 namespace fs = std::filesystem;
@@ -96,6 +97,7 @@ struct Spec {
   TopN plan;
   bool append_only = false;
   bool upsert = false;
+  bool deduplicate = false;  // With the operator for it.
 };
 
 // -1, 0, 1 as `key` orders the two.
@@ -165,15 +167,18 @@ class Harness {
     contexts_.clear();
     for (size_t p = 0; p < partitions; ++p) {
       contexts_.push_back(std::make_unique<PartitionContext>());
-      TopNOptions options;
-      options.plan = spec_.plan;
-      options.input = kSchema;
-      options.append_only = spec_.append_only;
-      options.upsert = spec_.upsert;
-      options.tracked = true;
-      options.id = id_;
-      operators_.push_back(std::make_unique<TopNOperator>(options, contexts_[p].get()));
+      operators_.push_back(MakeOperator(contexts_[p].get()));
     }
+  }
+
+  std::unique_ptr<Operator> MakeOperator(PartitionContext* context) const {
+    if (spec_.deduplicate) {
+      return std::make_unique<DeduplicateOperator>(
+          DeduplicateOptions{spec_.plan, Deduplication::kBest, kSchema, spec_.upsert, true, id_},
+          context);
+    }
+    return std::make_unique<TopNOperator>(
+        TopNOptions{spec_.plan, kSchema, spec_.append_only, spec_.upsert, true, id_}, context);
   }
 
   void Push(const Batch& batch) {
@@ -238,7 +243,7 @@ class Harness {
   Store& store_;
   OperatorId id_;
   std::vector<std::unique_ptr<PartitionContext>> contexts_;
-  std::vector<std::unique_ptr<TopNOperator>> operators_;
+  std::vector<std::unique_ptr<Operator>> operators_;
   std::vector<StateWriter> writers_;
   bool copying_ = false;
   uint64_t epoch_ = 0;
@@ -291,6 +296,14 @@ class RandomRun {
                        (plan.rank_output || plan.first == plan.last);
     spec_.upsert = keyed && Pick(2) == 0;
     if (plan.partition.empty()) groups_ = 1;
+    if (Pick(4) == 0) {
+      plan.rank = TopN::Rank::kRowNumber;
+      plan.first = 1;
+      plan.last = 1;
+      plan.rank_output = false;
+      spec_.append_only = spec_.deduplicate = true;
+      spec_.upsert = Pick(2) == 0;
+    }
   }
 
   Row MakeRow() {
