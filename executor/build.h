@@ -65,10 +65,6 @@ class DataflowBuilder {
   std::vector<Partitioning> output_by_;
   std::vector<std::vector<Partitioning>> input_by_;
   std::map<const Common*, size_t> commons_;  // Their places.
-  // By node: how its rows lie, and how those of its inputs do when they reach it. A plan node that
-  // becomes several operators must not change the columns on the way.
-  std::vector<Partitioning> output_by_;
-  std::vector<std::vector<Partitioning>> input_by_;
   // Of window nodes whose windows one aggregate alone closes: how long after its end it takes rows.
   std::map<const Node*, int64_t> late_after_;
   bool emits_changes_ = false;    // Some aggregate gives its changes after every step.
