@@ -2,6 +2,7 @@
 //
 // A file has blocks with an empty line between them:
 //   statement      CREATE … or SET …; more may follow, each ended by ';'
+//   script         a file of such statements, named from the checkout's root
 //   plan [pull]    a query or INSERT, a line "----", the text of EXPLAIN and the notices' codes
 //   view           a view's name, "----", the plan of the materialized view
 //   error [pull]   a query, INSERT or CREATE, "----", CODE at 'text': message, and the hint
@@ -112,6 +113,12 @@ std::vector<Block> ReadBlocks(const std::filesystem::path& path) {
   return blocks;
 }
 
+std::string ReadScript(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  BOOST_REQUIRE_MESSAGE(in, path.string() + " is not there");
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 std::string Actual(const Block& block, World* world) {
   const QueryMode mode = block.head.ends_with(" pull") ? QueryMode::kPull : QueryMode::kContinuous;
   std::string sql = block.input;
@@ -120,6 +127,7 @@ std::string Actual(const Block& block, World* world) {
   if (block.head.starts_with("plan")) return world->Explain(sql, mode);
   if (block.head == "view") return ExplainPlan(*world->Get(sql).plan);
   if (block.head == "statement") world->Run(block.input);
+  if (block.head == "script") world->Run(ReadScript(sql));
   return "";
 }
 
@@ -138,7 +146,7 @@ void RunFile(const std::filesystem::path& path) {
       BOOST_ERROR(path.filename().string() + ": " + block.input + error.message);
     }
     updated << (updated.tellp() > 0 ? "\n" : "") << block.head << "\n" << block.input;
-    if (block.head != "statement") updated << "----\n" << actual;
+    if (block.head != "statement" && block.head != "script") updated << "----\n" << actual;
     if (std::getenv("MILLRACE_UPDATE") == nullptr) {
       BOOST_TEST(actual == block.expected, path.filename().string()
                                                << ": " << block.input << "gives\n"
