@@ -1,6 +1,7 @@
 #include "planner/join_order.h"
 
 #include <bit>
+#include <cmath>
 #include <limits>
 
 namespace millrace {
@@ -21,12 +22,11 @@ class ExhaustiveOrder {
         left_(graph.all() + 1) {}
 
   JoinOrder Find() {
-    for (InputSet set = 1; set <= graph_.all(); ++set) {
-      if (std::has_single_bit(set)) {
-        cost_[set] = 0;
-      } else {
-        Choose(set);
-      }
+    ChooseAll();
+    if (std::isinf(cost_[graph_.all()])) {
+      // An equality that needs several inputs on one side may leave nothing but products below it.
+      products_ = true;
+      ChooseAll();
     }
     JoinOrder splits;
     Collect(graph_.all(), &splits);
@@ -34,6 +34,16 @@ class ExhaustiveOrder {
   }
 
  private:
+  void ChooseAll() {
+    for (InputSet set = 1; set <= graph_.all(); ++set) {
+      if (std::has_single_bit(set)) {
+        cost_[set] = 0;
+      } else {
+        Choose(set);
+      }
+    }
+  }
+
   void Choose(InputSet set) {
     rows_[set] = graph_.Rows(set);
     const InputSet last = std::bit_floor(set), first = set & (~set + 1);
@@ -48,7 +58,7 @@ class ExhaustiveOrder {
     if (cost >= cost_[set] * kClearly) return;
     const bool isolated = !graph_.Connected(left, graph_.all() & ~left) ||
                           !graph_.Connected(right, graph_.all() & ~right);
-    if (!isolated && !graph_.Connected(left, right)) return;
+    if (!isolated && !products_ && !graph_.Connected(left, right)) return;
     cost_[set] = cost;
     left_[set] = left;
   }
@@ -62,6 +72,7 @@ class ExhaustiveOrder {
   const JoinGraph& graph_;
   std::vector<double> cost_, rows_;
   std::vector<InputSet> left_;
+  bool products_ = false;  // Are allowed anywhere.
 };
 
 // Joins the two sets whose join has the fewest rows, again and again; for many inputs.
