@@ -61,10 +61,10 @@ Column JoinStrings(std::string_view separator, const GroupValues& values, RowErr
     if (begin == end) return out.SetNull(group);
     text.clear();
     for (size_t i = begin; i < end && text.size() <= kMostBytes; ++i) {
-      const std::string_view value = strings.at<StringRef>(i).view();
+      const StringRef value = strings.at<StringRef>(i);
       for (int64_t n = 0; n < values.counts[i] && text.size() <= kMostBytes; ++n) {
         if (i > begin || n > 0) text.append(separator);
-        text.append(value);
+        text.append(value.view());
       }
     }
     if (text.size() > kMostBytes) Fail(group, "the string of LISTAGG is too long", errors);
