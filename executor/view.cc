@@ -4,6 +4,7 @@
 #include <numeric>
 #include <set>
 
+#include "base/shared.h"
 #include "executor/consolidate.h"
 
 namespace millrace {
@@ -96,22 +97,10 @@ std::shared_ptr<ViewChunk> ViewPartition::NewChunk() const {
   return chunk;
 }
 
-bool ViewPartition::HeldBySnapshot(const std::shared_ptr<ViewChunk>& chunk) const {
-  const uint64_t snapshots = snapshots_.load(std::memory_order_relaxed);
-  if (chunk->owned_at == snapshots) return false;
-  if (chunk.use_count() > 1) return true;
-  // use_count() does not say that the reads of the last reader are over as memory goes: the count
-  // must also be changed once, for its decrement releases and acquires.
-  std::shared_ptr<ViewChunk>(chunk).reset();
-  chunk->owned_at = snapshots;
-  return false;
-}
-
 ViewChunk& ViewPartition::Writable(uint32_t slot) {
   std::shared_ptr<ViewChunk>& chunk = chunks_[slot / ViewChunk::kRows];
-  const bool shared = HeldBySnapshot(chunk);
   const bool wasteful = chunk->heap->allocated() > chunk->compact_at;
-  if (!shared && !wasteful) return *chunk;
+  if (!wasteful && !Shared(chunk)) return *chunk;
   std::shared_ptr<ViewChunk> copy = NewChunk();
   copy->weights = chunk->weights;
   const size_t base = slot / ViewChunk::kRows * ViewChunk::kRows;
@@ -124,7 +113,6 @@ ViewChunk& ViewPartition::Writable(uint32_t slot) {
     }
   }
   copy->compact_at += 2 * copy->heap->allocated();
-  copy->owned_at = snapshots_.load(std::memory_order_relaxed);
   chunk = std::move(copy);
   return *chunk;
 }

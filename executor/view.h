@@ -5,7 +5,6 @@
 // nobody writes.
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,7 +23,6 @@ struct ViewChunk {
   std::vector<int64_t> weights;
   std::shared_ptr<Arena> heap;   // Long strings of the rows, dead ones included.
   size_t compact_at = 64 << 10;  // Heap size at which dead strings are looked for.
-  uint64_t owned_at = 0;         // No snapshot older than this one, by number, holds the chunk.
 };
 
 // An immutable picture of one partition.
@@ -70,10 +68,7 @@ class ViewPartition {
   // take them out; each is given once. They go when Apply() is told.
   std::optional<Batch> TakeExpired(int64_t watermark);
 
-  ViewSnapshot Snapshot() const {
-    snapshots_.fetch_add(1, std::memory_order_relaxed);  // The view's lock orders it.
-    return {{chunks_.begin(), chunks_.end()}, next_};
-  }
+  ViewSnapshot Snapshot() const { return {{chunks_.begin(), chunks_.end()}, next_}; }
   // The row with this encoded key (kKeyed).
   std::optional<Batch> Lookup(std::string_view key) const;
   // How often the row with this encoded key is there (kKeyed: 0 or 1; kBag).
@@ -94,8 +89,6 @@ class ViewPartition {
   static uint32_t SlotOf(const char* row) {
     return *reinterpret_cast<const uint32_t*>(row + GroupTable::kPayload);
   }
-  // Whether a reader may still read the chunk.
-  bool HeldBySnapshot(const std::shared_ptr<ViewChunk>& chunk) const;
   ViewChunk& Writable(uint32_t slot);
   std::shared_ptr<ViewChunk> NewChunk() const;
   uint32_t NewSlot();
@@ -113,7 +106,6 @@ class ViewPartition {
   bool tracked_;
   GroupTable index_;  // Key to slot; unused by kAppend.
   std::vector<std::shared_ptr<ViewChunk>> chunks_;
-  mutable std::atomic<uint64_t> snapshots_ = 0;  // Taken so far.
   std::vector<uint32_t> free_;
   uint32_t next_ = 0;  // Slots ever used.
   size_t live_ = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/shared.h"
+
 namespace millrace {
 namespace {
 
@@ -196,7 +198,7 @@ void Column::SetNull(size_t i, bool null) {
     if (!null) return;
     valid_ = NewValid(capacity_);
     std::memset(valid_.get(), 1, capacity_);
-  } else if (valid_.use_count() > 1) {
+  } else if (Shared(valid_)) {
     SharedValid own = NewValid(capacity_);
     std::memset(own.get(), 1, capacity_);
     std::memcpy(own.get(), valid_.get(), size_);
@@ -205,7 +207,7 @@ void Column::SetNull(size_t i, bool null) {
   valid_[i] = null ? 0 : 1;
   const size_t width = WidthOf(type_);
   // Shared values have been written already.
-  if (null && width > 0 && values_.use_count() == 1) {
+  if (null && width > 0 && !Shared(values_)) {
     std::memset(values_.get() + i * width, 0, width);
   }
 }
@@ -246,7 +248,7 @@ void Column::Reserve(size_t capacity) {
 
 void Column::Resize(size_t size) {
   assert(!constant());
-  const bool shared = values_.use_count() > 1 || valid_.use_count() > 1;
+  const bool shared = Shared(values_) || Shared(valid_);
   if (size > size_ && (size > capacity_ || shared)) Reserve(std::max(size, 2 * capacity_));
   // Rows that were cut off and come again are not null.
   if (valid_ && size > size_) std::memset(valid_.get() + size_, 1, size - size_);
