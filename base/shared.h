@@ -6,9 +6,10 @@
 
 namespace millrace {
 
-// Whether somebody else holds what `p` points to. When nobody does, all that former holders did with
-// it, on whatever thread, has happened before: it may be written. (use_count() alone does not say so:
-// it is a relaxed load, which does not acquire what the last holder's release of its pointer gave.)
+// Whether somebody else holds what `p` points to. When nobody does, all that former holders did
+// with it, on whatever thread, has happened before: it may be written. (use_count() alone does not
+// say so: it is a relaxed load, which does not acquire what the last holder's release of its
+// pointer gave.)
 template <class T>
 bool Shared(const std::shared_ptr<T>& p) {
   if (p.use_count() > 1) return true;
