@@ -6,6 +6,7 @@
 namespace millrace {
 
 void RegisterAggregates(FunctionRegistry& r);
+void RegisterArrays(FunctionRegistry& r);
 void RegisterArithmetic(FunctionRegistry& r);
 void RegisterCollection(FunctionRegistry& r);
 void RegisterComparison(FunctionRegistry& r);

@@ -149,6 +149,7 @@ FunctionRegistry MakeBuiltinFunctions() {
   RegisterDatetimeUnits(r);
   RegisterDateFormat(r);
   RegisterCollection(r);
+  RegisterArrays(r);
   RegisterAggregates(r);
   return r;
 }

@@ -138,9 +138,7 @@ ast::Select AstBuilder::SelectOf(P::QuerySpecificationContext* ctx) {
     const bool grouping =
         ctx->K_GROUP() != nullptr &&
         quantifier->getStart()->getTokenIndex() > ctx->K_GROUP()->getSymbol()->getTokenIndex();
-    const bool distinct = Has(quantifier, P::K_DISTINCT);
-    if (grouping && distinct) Fail(quantifier, "GROUP BY DISTINCT is not supported");
-    select.distinct |= distinct;
+    (grouping ? select.group_by_distinct : select.distinct) |= Has(quantifier, P::K_DISTINCT);
   }
   for (auto* item : ctx->selectItem()) select.items.push_back(Item(item));
   if (Has(ctx, P::K_FROM)) select.from = Tables(ctx->joinedTable());

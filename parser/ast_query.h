@@ -168,6 +168,7 @@ struct Select {
   TablePtr from;  // May be null.
   ExprPtr where;  // May be null.
   std::vector<GroupElement> group_by;
+  bool group_by_distinct = false;  // Equal grouping sets count once.
   ExprPtr having;  // May be null.
   std::vector<NamedWindow> windows;
   ExprPtr qualify;  // May be null.

@@ -144,7 +144,7 @@ void SqlWriter::Node(const ast::Select& select) {
   }
   clause(" WHERE ", select.where);
   if (!select.group_by.empty()) {
-    Add(" GROUP BY ");
+    Add(select.group_by_distinct ? " GROUP BY DISTINCT " : " GROUP BY ");
     List(select.group_by, [this](const ast::GroupElement& element) { Group(element); });
   }
   clause(" HAVING ", select.having);

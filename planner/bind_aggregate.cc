@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 
 #include "fmt/format.h"
 #include "fmt/ranges.h"
@@ -20,6 +21,10 @@ std::optional<std::pair<std::string, std::string>> WindowPart(const std::string&
   const size_t underscore = name.find('_');
   if (underscore == std::string::npos || !IsGroupWindow(name.substr(0, underscore))) return {};
   return std::pair(name.substr(0, underscore), name.substr(underscore + 1));
+}
+
+bool IsGroupingFunction(std::string_view name) {
+  return name == "GROUPING" || name == "GROUPING_ID" || name == "GROUP_ID";
 }
 
 std::string ArgumentText(const ast::FunctionCall& call) {
@@ -106,7 +111,8 @@ Grouping::Grouping(QueryBinder* binder, BoundInput input, const ast::Select& sel
   BindGroups(select);
   FindArrival(select, order_by);
   schema_ = input_.node->schema;
-  first_call_ = schema_.size();
+  set_column_ = schema_.size();
+  first_call_ = set_column_ + 1;
   scope_ = input_.scope;
   scope_.replace = [this](const ast::Expr& expr) { return Replace(expr); };
 }
@@ -116,28 +122,32 @@ void Grouping::BindGroups(const ast::Select& select) {
   for (const ast::GroupElement& element : select.group_by) {
     if (element.kind == ast::GroupKind::kExpr) BindGroupWindow(*element.expr);
   }
-  for (const ast::GroupElement& element : select.group_by) {
-    if (element.kind == ast::GroupKind::kExpr) {
-      BindGroup(*element.expr, select);
-    } else if (element.kind != ast::GroupKind::kSet || !element.children.empty()) {
-      ThrowUnsupported("GROUPING SETS, ROLLUP and CUBE are", element.range);
-    }
-  }
+  window_keys_ = keys_.size();
+  BindSets(select);
 }
 
-void Grouping::BindGroup(const ast::Expr& expr, const ast::Select& select) {
+// Appends the keys of one element to `keys`. `nested`: inside GROUPING SETS and its like.
+void Grouping::BindGroup(const ast::Expr& expr, const ast::Select& select, bool nested,
+                         std::vector<size_t>* keys) {
   if (auto* row = std::get_if<ast::RowConstructor>(&expr.node)) {
-    for (const ast::ExprPtr& field : row->fields) BindGroup(*field, select);
+    for (const ast::ExprPtr& field : row->fields) BindGroup(*field, select, nested, keys);
     return;
   }
   auto* call = std::get_if<ast::FunctionCall>(&expr.node);
-  if (call && IsGroupWindow(UpperName(*call))) return;
+  if (call && IsGroupWindow(UpperName(*call))) {
+    if (nested) {
+      throw Error(ErrorCode::kBadRequest, "a window cannot be in only some of the grouping sets",
+                  expr.range, "write it beside them: GROUP BY TUMBLE(…), ROLLUP (…)");
+    }
+    for (size_t key = 0; key < window_keys_; ++key) keys->push_back(key);
+    return;
+  }
   const ast::Expr* item = ItemOf(expr, select, input_.scope);
   const ast::Expr& meant = item ? *item : expr;
   if (HasAggregate(meant)) {
     throw Error(ErrorCode::kBadRequest, "GROUP BY cannot use an aggregate", expr.range);
   }
-  AddKey(binder_->Bind(meant, input_.scope));
+  keys->push_back(AddKey(binder_->Bind(meant, input_.scope)));
 }
 
 // GROUP BY TUMBLE(t, size): a window table function below, whose start and end are group keys.
@@ -180,7 +190,9 @@ ExprPtr Grouping::Replace(const ast::Expr& expr) {
   auto* call = std::get_if<ast::FunctionCall>(&expr.node);
   if (!call) return nullptr;
   if (call->over && replace_) return replace_(expr);
-  if (WindowPart(UpperName(*call))) return BindWindowFunction(*call, expr.range);
+  const std::string name = UpperName(*call);
+  if (WindowPart(name)) return BindWindowFunction(*call, expr.range);
+  if (IsGroupingFunction(name)) return BindGroupingFunction(*call, expr.range);
   return IsAggregateCall(*call) ? BindCall(*call, expr) : nullptr;
 }
 
@@ -202,20 +214,25 @@ ExprPtr Grouping::BindWindowFunction(const ast::FunctionCall& call, SourceRange 
                 range);
   }
   ExprPtr expr = MakeColumnExpr(*column, schema_[*column].type, range);
-  AddKey(expr);  // It follows from the window's end, so it splits no group.
+  const size_t key = AddKey(expr);  // It follows from the window's end, so it splits no group.
+  for (std::vector<size_t>& set : sets_) {
+    if (std::ranges::find(set, key) == set.end()) set.push_back(key);
+  }
   return expr;
 }
 
 // Window columns first, its end before all: that is how closing a window is a range of keys.
 void Grouping::SortKeys() {
   const WindowColumns& window = input_.node->properties.window;
-  auto rank = [&](const ExprPtr& key) {
+  auto rank = [&](size_t key) {
     size_t column = 0;
-    if (!IsColumn(*key, &column)) return 3;
+    if (!IsColumn(*keys_[key], &column)) return 3;
     return column == window.end ? 0 : column == window.start ? 1 : column == window.time ? 2 : 3;
   };
-  std::stable_sort(keys_.begin(), keys_.end(),
-                   [&](const ExprPtr& a, const ExprPtr& b) { return rank(a) < rank(b); });
+  std::vector<size_t> order(keys_.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, {}, rank);
+  MoveKeys(order);
 }
 
 void Grouping::SetWindow(Aggregate* aggregate) {
@@ -223,7 +240,7 @@ void Grouping::SetWindow(Aggregate* aggregate) {
   bool some = false;
   for (size_t i = 0; i < keys_.size(); ++i) {
     size_t column = 0;
-    if (!IsColumn(*keys_[i], &column)) continue;
+    if (!IsColumn(*keys_[i], &column) || !IsEverywhere(i)) continue;
     if (column == window.end) aggregate->window_end = i;
     if (column == window.start) aggregate->window_start = i;
     some = some || column == window.start || column == window.time;
@@ -306,6 +323,7 @@ NodePtr Grouping::Build(const ast::Expr* having) {
   std::vector<std::string> names;
   for (const Call& call : calls_) names.push_back(call.name);
   NodePtr input = ProjectInput(&aggregate);
+  input = ExpandToSets(std::move(input), &aggregate);
   NodePtr node = MakeAggregateNode(std::move(input), std::move(aggregate), names, range_);
   if (!condition) return node;
   condition = Finish(condition);
@@ -316,13 +334,17 @@ NodePtr Grouping::Build(const ast::Expr* having) {
 ExprPtr Grouping::Finish(const ExprPtr& expr) const {
   return ReplaceExpr(expr, [&](const ExprPtr& part) -> ExprPtr {
     for (size_t i = 0; i < keys_.size(); ++i) {
-      if (SameExpr(*keys_[i], *part)) return MakeColumnExpr(i, part->type, part->range);
+      if (!SameExpr(*keys_[i], *part)) continue;
+      const bool nullable = part->type.nullable || !IsEverywhere(i);
+      return MakeColumnExpr(i, part->type.AsNullable(nullable), part->range);
     }
     size_t column = 0;
     if (!IsColumn(*part, &column)) return nullptr;
     if (column >= Windows::kFirstColumn) return part;
-    if (column < first_call_) throw NotGrouped(schema_[column].name, part->range);
-    return MakeColumnExpr(keys_.size() + column - first_call_, part->type, part->range);
+    if (column < set_column_) throw NotGrouped(schema_[column].name, part->range);
+    if (column == set_column_) return MakeColumnExpr(keys_.size(), part->type, part->range);
+    const size_t first = keys_.size() + !sets_.empty();
+    return MakeColumnExpr(first + column - first_call_, part->type, part->range);
   });
 }
 

@@ -191,7 +191,18 @@ class Grouping {
   };
 
   void BindGroups(const ast::Select& select);
-  void BindGroup(const ast::Expr& expr, const ast::Select& select);
+  void BindGroup(const ast::Expr& expr, const ast::Select& select, bool nested,
+                 std::vector<size_t>* keys);
+  // Grouping sets (bind_grouping_sets.cc).
+  void BindSets(const ast::Select& select);
+  std::vector<std::vector<size_t>> BindElement(const ast::GroupElement& element,
+                                               const ast::Select& select, bool nested);
+  bool HasKey(size_t set, size_t key) const;
+  bool IsEverywhere(size_t key) const;  // In all sets.
+  ExprPtr BindGroupingFunction(const ast::FunctionCall& call, SourceRange range);
+  std::vector<int64_t> GroupingBits(const ast::FunctionCall& call, SourceRange range);
+  void MoveKeys(const std::vector<size_t>& order);
+  NodePtr ExpandToSets(NodePtr input, Aggregate* aggregate) const;
   bool BindGroupWindow(const ast::Expr& expr);
   ExprPtr Replace(const ast::Expr& expr);
   // Calls of aggregates (bind_aggregate_call.cc).
@@ -217,8 +228,11 @@ class Grouping {
   std::function<ExprPtr(const ast::Expr&)> replace_;
   BoundInput input_;
   Scope scope_;        // The input's, with the hook for aggregates.
+  size_t set_column_;  // The column that stands for the number of the grouping set.
   size_t first_call_;  // Columns from here on stand for the calls.
   std::vector<ExprPtr> keys_;
+  size_t window_keys_ = 0;                 // The first ones are a group window's.
+  std::vector<std::vector<size_t>> sets_;  // Grouping sets of keys; none: one with all keys.
   std::vector<Call> calls_;
   std::optional<std::vector<size_t>> arrival_;  // Columns of the input that order its rows.
   std::string window_call_;  // Of a group window: its arguments as text.

@@ -65,6 +65,22 @@ MUTANTS = [
         "functions/aggregate_fold.cc",
         "return low == high ? low : (upper - place) * low + (place - lower) * high;",
         "return low;")]),
+    ("grouping_set_loses_a_key", [(
+        "planner/bind_grouping_sets.cc",
+        "for (size_t p = 0; p + s < parts.size(); ++p) AddKeys(parts[p], &sets[s]);",
+        "for (size_t p = 0; p + s + 1 < parts.size(); ++p) AddKeys(parts[p], &sets[s]);")]),
+    ("no_row_of_the_empty_set", [(
+        "executor/aggregate.cc",
+        "standing_.push_back(std::move(key));",
+        "")]),
+    ("empty_set_leaves", [(
+        "executor/aggregate.cc",
+        "return std::ranges::find(options_.plan.empty_sets, set) != options_.plan.empty_sets.end();",
+        "return set < 0;")]),
+    ("having_below_the_empty_set", [(
+        "planner/rewrite_push_filters.cc",
+        "if (!std::get<Aggregate>(node->op).empty_sets.empty()) {",
+        "if (false) {")]),
     ("nulls_last_ignored", [(
         "planner/bind_aggregate_call.cc",
         "if (key->type.nullable && nulls_first == item.descending) {",
