@@ -44,13 +44,6 @@ bool HasCallByArrival(const ast::Expr& expr) {
   return found;
 }
 
-ExprPtr MakeRowExpr(std::vector<ExprPtr> fields, SourceRange range) {
-  std::vector<Field> types;
-  for (const ExprPtr& field : fields) types.push_back({"", field->type});
-  return std::make_shared<const Expr>(
-      Expr{Type::MakeRow(std::move(types)).AsNullable(false), range, RowExpr{std::move(fields)}});
-}
-
 std::vector<Type> TypesOf(std::span<const ExprPtr> exprs) {
   std::vector<Type> types;
   for (const ExprPtr& expr : exprs) types.push_back(expr->type);
@@ -68,7 +61,27 @@ void CheckPercentages(const Value& value, SourceRange range) {
               "PERCENTILE(x, 0.5) is the median");
 }
 
-// The value of the argument that must be constant.
+// COUNT(DISTINCT a, b) counts rows of values none of which is NULL.
+void JoinArguments(const std::string& zone, SourceRange range, std::vector<ExprPtr>* arguments,
+                   ExprPtr* filter) {
+  std::vector<ExprPtr> terms;
+  for (const ExprPtr& argument : *arguments) {
+    terms.push_back(MakeCall("is_not_null", {argument}, zone, range));
+  }
+  if (*filter) terms.push_back(*filter);
+  *filter = Conjoin(std::move(terms));
+  *arguments = {MakeRowExpr(std::move(*arguments), range)};
+}
+
+}  // namespace
+
+ExprPtr MakeRowExpr(std::vector<ExprPtr> fields, SourceRange range) {
+  std::vector<Field> types;
+  for (const ExprPtr& field : fields) types.push_back({"", field->type});
+  return std::make_shared<const Expr>(
+      Expr{Type::MakeRow(std::move(types)).AsNullable(false), range, RowExpr{std::move(fields)}});
+}
+
 Value ConstantArgument(const std::string& name, const Expr& expr, const QueryBinder& binder) {
   if (!IsConstant(expr)) {
     ThrowUnsupported(fmt::format("other than constant arguments of {} behind the first are", name),
@@ -83,20 +96,6 @@ Value ConstantArgument(const std::string& name, const Expr& expr, const QueryBin
   }
   return value;
 }
-
-// COUNT(DISTINCT a, b) counts rows of values none of which is NULL.
-void JoinArguments(const std::string& zone, SourceRange range, std::vector<ExprPtr>* arguments,
-                   ExprPtr* filter) {
-  std::vector<ExprPtr> terms;
-  for (const ExprPtr& argument : *arguments) {
-    terms.push_back(MakeCall("is_not_null", {argument}, zone, range));
-  }
-  if (*filter) terms.push_back(*filter);
-  *filter = Conjoin(std::move(terms));
-  *arguments = {MakeRowExpr(std::move(*arguments), range)};
-}
-
-}  // namespace
 
 // Aggregates that are by arrival need it from the input, before the block's columns are numbered.
 void Grouping::FindArrival(const ast::Select& select, std::span<const ast::SortItem> order_by) {

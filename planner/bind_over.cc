@@ -5,7 +5,9 @@
 
 #include "fmt/format.h"
 #include "parser/print.h"
+#include "planner/arrival.h"
 #include "planner/expr_binder.h"
+#include "planner/join.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
 
@@ -34,6 +36,10 @@ bool SameBound(const OverBound& a, const OverBound& b) {
 
 bool SameFrame(const OverFrame& a, const OverFrame& b) {
   return a.rows == b.rows && SameBound(a.begin, b.begin) && SameBound(a.end, b.end);
+}
+
+bool IsProctime(const Node& node, size_t column) {
+  return Contains(node.properties.proctimes, column);
 }
 
 // Whether the call does not look behind its row's peers, so that the rows up to a time are all it
@@ -93,11 +99,17 @@ ExprPtr Windows::Bind(const ast::Expr& expr, const BindFunction& bind) {
     return SameExpr(*a.expr, *b.expr) && a.descending == b.descending &&
            a.nulls_first == b.nulls_first;
   };
+  // Constant arguments are in the kernel, and in the name.
+  auto same_constants = [&](const OverCall& other, const std::string& name) {
+    return !other.aggregate || !call.plan.aggregate ||
+           ((!other.aggregate->constant || name == call.name) &&
+            other.aggregate->takes_nulls == call.plan.aggregate->takes_nulls);
+  };
   const auto known = std::ranges::find_if(calls_, [&](const Call& other) {
     return other.plan.function == call.plan.function &&
            other.plan.parameter == call.plan.parameter &&
-           other.plan.distinct == call.plan.distinct && SameOrNull(other.filter, call.filter) &&
-           SameFrame(other.plan.frame, call.plan.frame) &&
+           other.plan.distinct == call.plan.distinct && same_constants(other.plan, other.name) &&
+           SameOrNull(other.filter, call.filter) && SameFrame(other.plan.frame, call.plan.frame) &&
            same_all(other.arguments, call.arguments) && same_all(other.partition, call.partition) &&
            std::ranges::equal(other.order, call.order, same_order);
   });
@@ -168,7 +180,8 @@ void Windows::BindFunctionCall(const ast::FunctionCall& function, const BindFunc
                                Call* call) const {
   const std::string name = Lower(UpperName(function));
   call->plan.function = name;
-  if (function.nulls == ast::NullTreatment::kIgnore) {
+  const bool array = name == "array_agg";
+  if (function.nulls == ast::NullTreatment::kIgnore && !array) {
     ThrowUnsupported("IGNORE NULLS is", call->range);
   }
   if (!function.order_by.empty()) ThrowUnsupported("ORDER BY in a window function is", call->range);
@@ -250,13 +263,14 @@ void Windows::BindAggregate(const ast::FunctionCall& function, const BindFunctio
         fmt::format("{} is neither an aggregate nor a window function", UpperName(function)),
         function.name.range);
   }
-  if (function.args.size() > 1) {
-    ThrowUnsupported("aggregates of several arguments are", call->range);
-  }
+  if (function.filter) call->filter = BindFilter(*function.filter, bind);
   std::vector<Type> types;
-  if (!function.args.empty() && !std::holds_alternative<ast::Star>(function.args[0].value->node)) {
-    call->arguments.push_back(bind(*function.args[0].value));
-    types.push_back(call->arguments[0]->type);
+  const bool star =
+      !function.args.empty() && std::holds_alternative<ast::Star>(function.args[0].value->node);
+  for (const ast::FunctionArg& argument : function.args) {
+    if (star) break;
+    call->arguments.push_back(bind(*argument.value));
+    types.push_back(call->arguments.back()->type);
   }
   OverCall& plan = call->plan;
   try {
@@ -264,20 +278,52 @@ void Windows::BindAggregate(const ast::FunctionCall& function, const BindFunctio
   } catch (const Error& error) {
     throw Error(error.code, error.message, error.range.value_or(call->range), error.hint);
   }
-  const std::string zone = binder_.context().session->zone();
-  if (!types.empty() && !plan.aggregate->parameters.empty()) {
-    call->arguments[0] = MakeCast(call->arguments[0], plan.aggregate->parameters[0], false, zone);
-  }
   plan.distinct =
       function.distinct && !types.empty() && plan.function != "min" && plan.function != "max";
   plan.result = plan.aggregate->result;
-  if (!function.filter) return;
-  call->filter = bind(*function.filter);
-  if (call->filter->type.id != TypeId::kBoolean && call->filter->type.id != TypeId::kNull) {
-    throw Error(ErrorCode::kTypeMismatch,
-                fmt::format("FILTER must be BOOLEAN, not {}", call->filter->type.ToString()),
-                function.filter->range);
+  SetArguments(function, call);
+}
+
+// Casts them, and makes the kernel of what is given constants or depends on the order.
+void Windows::SetArguments(const ast::FunctionCall& function, Call* call) const {
+  ResolvedAggregate& aggregate = *call->plan.aggregate;
+  const std::string zone = binder_.context().session->zone();
+  if (aggregate.weighted) ThrowUnsupported("weights in a window function are", call->range);
+  std::vector<ExprPtr>& arguments = call->arguments;
+  for (size_t i = 0; i < arguments.size() && i < aggregate.parameters.size(); ++i) {
+    arguments[i] = MakeCast(arguments[i], aggregate.parameters[i], false, zone);
   }
+  if (aggregate.constant) {
+    const Value constant =
+        ConstantArgument(UpperName(function), *arguments[*aggregate.constant], binder_);
+    aggregate.kernel =
+        aggregate.make_kernel({aggregate.parameters, aggregate.result, &constant, {}});
+  }
+  if (arguments.size() > 1) arguments.resize(1);
+  if (!aggregate.ordered) return;
+  // The rows have the window's order; the argument is a ROW of what else orders them and itself.
+  if (function.nulls != ast::NullTreatment::kDefault) {
+    aggregate.takes_nulls = function.nulls == ast::NullTreatment::kRespect;
+  }
+  if (!aggregate.takes_nulls && arguments[0]->type.nullable) {
+    std::vector<ExprPtr> terms{MakeCall("is_not_null", {arguments[0]}, zone, call->range)};
+    if (call->filter) terms.push_back(call->filter);
+    call->filter = Conjoin(std::move(terms));
+  }
+  if (!aggregate.constant) {
+    aggregate.kernel = aggregate.make_kernel({aggregate.parameters, aggregate.result, nullptr, {}});
+  }
+  arguments[0] = MakeRowExpr({arguments[0]}, call->range);
+}
+
+ExprPtr Windows::BindFilter(const ast::Expr& filter, const BindFunction& bind) const {
+  ExprPtr bound = bind(filter);
+  if (bound->type.id != TypeId::kBoolean && bound->type.id != TypeId::kNull) {
+    throw Error(ErrorCode::kTypeMismatch,
+                fmt::format("FILTER must be BOOLEAN, not {}", bound->type.ToString()),
+                filter.range);
+  }
+  return MakeCast(std::move(bound), Type(TypeId::kBoolean));
 }
 
 ExprPtr Windows::Finish(const ExprPtr& expr) const {
@@ -332,6 +378,20 @@ void Windows::SetTime(const Node& input, Over* over, QueryBinder* binder) const 
   if (over->append_only) binder->CountWindowAggregate();
 }
 
+// Where some window is ordered by processing time: columns that tell how the rows came.
+std::vector<size_t> Windows::AddArrivals(NodePtr* node, const std::vector<ExprPtr>& exprs) const {
+  auto next = exprs.begin();
+  bool needed = false;
+  for (const Call& call : calls_) {
+    next += std::ssize(call.partition);
+    size_t column = 0;
+    if (!call.order.empty() && IsColumn(**next, &column)) needed |= IsProctime(**node, column);
+    next += std::ssize(call.order) + std::ssize(call.arguments) + (call.filter != nullptr);
+  }
+  if (!needed) return {};
+  return AddArrival(node, binder_.arrivals()).value_or(std::vector<size_t>());
+}
+
 NodePtr Windows::Build(NodePtr input, const std::function<ExprPtr(const ExprPtr&)>& finish,
                        QueryBinder* binder) {
   // One list of all expressions, in the order in which the calls are gone through.
@@ -343,6 +403,7 @@ NodePtr Windows::Build(NodePtr input, const std::function<ExprPtr(const ExprPtr&
     if (call.filter) exprs.push_back(finish(call.filter));
   }
   NodePtr node = ProjectInput(std::move(input), &exprs);
+  const auto arrival = AddArrivals(&node, exprs);
   auto next = exprs.begin();
   auto take = [&] {
     size_t column = 0;
@@ -360,6 +421,9 @@ NodePtr Windows::Build(NodePtr input, const std::function<ExprPtr(const ExprPtr&
     SortPartition(node->properties.window, &over.partition);
     for (const Order& order : call.order) {
       over.order.push_back({take(), order.descending, order.nulls_first});
+      // By processing time: as they come.
+      if (over.order.size() > 1 || !IsProctime(*node, over.order[0].column)) continue;
+      for (size_t column : arrival) over.order.push_back({column, order.descending, true});
     }
     for (size_t i = 0; i < call.arguments.size(); ++i) call.plan.arguments.push_back(take());
     if (call.filter) call.plan.filter = take();

@@ -59,6 +59,8 @@ class Windows {
   void BindFunctionCall(const ast::FunctionCall& function, const BindFunction& bind,
                         Call* call) const;
   void BindAggregate(const ast::FunctionCall& function, const BindFunction& bind, Call* call) const;
+  void SetArguments(const ast::FunctionCall& function, Call* call) const;
+  ExprPtr BindFilter(const ast::Expr& filter, const BindFunction& bind) const;
   void BindShift(const ast::FunctionCall& function, const BindFunction& bind, Call* call) const;
   void BindValue(const ast::FunctionCall& function, const BindFunction& bind, Call* call) const;
   OverFrame BindFrame(const ast::Frame* frame, const Call& call) const;
@@ -67,6 +69,7 @@ class Windows {
   void BindRange(const ast::Expr& offset, const Call& call, OverBound* bound) const;
   int64_t BindCount(const ast::Expr& expr, std::string_view what) const;
 
+  std::vector<size_t> AddArrivals(NodePtr* node, const std::vector<ExprPtr>& exprs) const;
   static void CheckRange(const Call& call, const Over& over);
   NodePtr ProjectInput(NodePtr input, std::vector<ExprPtr>* exprs) const;
   void SetTime(const Node& input, Over* over, QueryBinder* binder) const;

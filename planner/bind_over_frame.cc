@@ -3,6 +3,7 @@
 #include "fmt/format.h"
 #include "planner/bind_over.h"
 #include "planner/expr_binder.h"
+#include "planner/join.h"
 #include "types/datetime.h"
 
 namespace millrace {
@@ -13,18 +14,6 @@ bool IsNegative(const Value& value) {
   if (auto* number = std::get_if<int128_t>(&value.data)) return *number < 0;
   if (auto* number = std::get_if<double>(&value.data)) return !(*number >= 0);
   return false;
-}
-
-ExprPtr Apply(std::string_view name, std::vector<ExprPtr> arguments, const std::string& zone) {
-  std::vector<Type> types;
-  for (const ExprPtr& argument : arguments) types.push_back(argument->type);
-  ResolvedScalar function = BuiltinFunctions().ResolveScalar(name, types);
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    arguments[i] = Coerce(std::move(arguments[i]), function.parameters[i], zone);
-  }
-  CallExpr call{std::move(function.name), std::move(function.kernel), std::move(arguments),
-                function.deterministic};
-  return std::make_shared<const Expr>(Expr{std::move(function.result), {}, std::move(call)});
 }
 
 ExprPtr Number(double value) { return MakeLiteral(Value{value}, Type(TypeId::kDouble, false)); }
@@ -143,21 +132,24 @@ void Windows::BindRange(const ast::Expr& offset, const Call& call, OverBound* bo
   if (IsInteger(type.id)) row = MakeCast(row, Type(TypeId::kBigInt, type.nullable));
   const bool up = bound->following != call.order[0].descending;
   auto shifted = [&](bool upwards, const ExprPtr& distance) {
-    return Apply(upwards ? "+" : "-", {row, distance}, zone);
+    return MakeCall(upwards ? "+" : "-", {row, distance}, zone, offset.range);
   };
   bound->edge = MakeCast(shifted(up, by), type, false, zone);
   ExprPtr reach;
   if (IsApproximate(type.id)) {
     // Wider by more than the rounding of the edges.
-    ExprPtr slack = Apply("*", {Apply("abs", {row}, zone), Number(1e-6)}, zone);
-    by = Apply("+", {Apply("*", {by, Number(1 + 1e-6)}, zone), std::move(slack)}, zone);
+    auto call = [&](const char* name, std::vector<ExprPtr> arguments) {
+      return MakeCall(name, std::move(arguments), zone, offset.range);
+    };
+    const ExprPtr slack = call("*", {call("abs", {row}), Number(1e-6)});
+    by = call("+", {call("*", {by, Number(1 + 1e-6)}), slack});
     reach = shifted(!up, by);
   } else {
     reach = shifted(!up, by);
     if (by->type.id == TypeId::kIntervalMonth) {
       // The ends of months do not come back to where they were.
       const ExprPtr days = MakeLiteral(Value{3 * kMicrosPerDay}, Type(TypeId::kIntervalDay, false));
-      reach = Apply(up ? "-" : "+", {reach, days}, zone);
+      reach = MakeCall(up ? "-" : "+", {reach, days}, zone, offset.range);
     }
   }
   bound->reach = MakeCast(std::move(reach), type, false, zone);

@@ -250,6 +250,12 @@ bool IsBounded(const Node& root);
 // One row without columns.
 NodePtr MakeOneRow();
 
+// ROW(fields)
+ExprPtr MakeRowExpr(std::vector<ExprPtr> fields, SourceRange range);
+
+// The value of an aggregate's argument that must be constant; throws if it is not or does not do.
+Value ConstantArgument(const std::string& name, const Expr& expr, const QueryBinder& binder);
+
 // The function's name in upper case.
 std::string UpperName(const ast::FunctionCall& call);
 

@@ -55,6 +55,8 @@ class OrderedPartition {
   const std::vector<Leaf>& leaves() const { return leaves_; }
   size_t LeafOf(size_t position) const;  // REQUIRES: position < size().
 
+  int64_t tag = 0;  // For the owner.
+
  private:
   struct Place {
     size_t leaf, at;
