@@ -10,7 +10,7 @@ namespace {
 // A step shorter than the one may become longer, and one longer than the other shorter.
 constexpr std::chrono::milliseconds kShortStep(50), kLongStep(120);
 constexpr size_t kMostGrowth = 16;
-constexpr size_t kBoundedGrowth = 4;
+constexpr size_t kBoundedGrowth = 16;
 
 // The order of arrival is one number:
 //   scan:12 partition:24 record:56 row:32 (bits), the row within its record.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <chrono>
 #include <cstring>
@@ -136,24 +137,40 @@ Column EvaluateRows(const Expr& expr, const Batch& batch, std::span<const uint32
   return result;
 }
 
+namespace {
+
+// For each set of eight bits which are set, and how many.
+struct SetBits {
+  std::array<std::array<uint32_t, 8>, 256> which{};
+  std::array<uint8_t, 256> count{};
+};
+constexpr SetBits kSetBits = [] {
+  SetBits table;
+  for (size_t bits = 0; bits < 256; ++bits) {
+    for (uint32_t k = 0; k < 8; ++k) {
+      if (bits >> k & 1) table.which[bits][table.count[bits]++] = k;
+    }
+  }
+  return table;
+}();
+
+}  // namespace
+
 std::vector<uint32_t> NonZero(const uint8_t* bytes, size_t size) {
   std::vector<uint32_t> rows(size + 8);
   size_t count = 0, i = 0;
-  // Eight rows at a time: selective predicates give many words of zeros, others many of ones.
-  constexpr uint64_t kAllTrue = 0x0101010101010101;
+  // Eight rows at a time, without a branch that depends on them.
   for (; i + 8 <= size; i += 8) {
     uint64_t word;
     std::memcpy(&word, bytes + i, 8);
-    if (word == 0) continue;
-    if (word == kAllTrue) {
-      for (size_t k = 0; k < 8; ++k) rows[count + k] = static_cast<uint32_t>(i + k);
-      count += 8;
-      continue;
-    }
+    // The top bit of each byte that is not 0, then all of them side by side.
+    constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7f;
+    word = (((word & kLow) + kLow) | word) & ~kLow;
+    const size_t bits = (word >> 7) * 0x0102040810204080 >> 56;
     for (size_t k = 0; k < 8; ++k) {
-      rows[count] = static_cast<uint32_t>(i + k);
-      count += bytes[i + k] != 0;
+      rows[count + k] = static_cast<uint32_t>(i) + kSetBits.which[bits][k];
     }
+    count += kSetBits.count[bits];
   }
   for (; i < size; ++i) {
     rows[count] = static_cast<uint32_t>(i);
