@@ -10,7 +10,6 @@ namespace {
 // A step shorter than the one may become longer, and one longer than the other shorter.
 constexpr std::chrono::milliseconds kShortStep(50), kLongStep(120);
 constexpr size_t kMostGrowth = 16;
-constexpr size_t kBoundedGrowth = 16;
 
 // The order of arrival is one number:
 //   scan:12 partition:24 record:56 row:32 (bits), the row within its record.
@@ -82,7 +81,7 @@ void TableScan::AdaptStep() {
   if (!options_.longer_steps) return;
   // A bounded source is cut by rows alone, the same in every run and after every restart.
   if (source_->bounded()) {
-    step_rows_ = options_.step_rows * kBoundedGrowth;
+    step_rows_ = options_.step_rows * kMostGrowth;
     return;
   }
   if (!step_was_full_ || took > kLongStep) {
