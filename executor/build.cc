@@ -356,8 +356,6 @@ size_t DataflowBuilder::AddOp(const Node& node, const TemporalJoin&) {
   NotBuilt(node, "temporal joins are");
 }
 
-size_t DataflowBuilder::AddOp(const Node& node, const Unnest&) { NotBuilt(node, "UNNEST is"); }
-
 size_t DataflowBuilder::AddOp(const Node& node, const UnionAll&) {
   std::vector<size_t> inputs;
   for (const NodePtr& input : node.inputs) inputs.push_back(Add(*input));

@@ -94,6 +94,7 @@ struct OutputOf {
   Partitioning operator()(const AssignWindows&) const { return input(); }
   Partitioning operator()(const TopN&) const { return input(); }
   Partitioning operator()(const Over&) const { return input(); }
+  Partitioning operator()(const Unnest&) const { return input(); }
   template <class Other>
   Partitioning operator()(const Other&) const {
     return std::nullopt;

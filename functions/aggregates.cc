@@ -58,13 +58,13 @@ AggregateKernel CountKernel(const AggregateSignature&) {
   return kernel;
 }
 
-// The sums of the values and of their squares, both in twice the precision, so that their
-// difference keeps its digits and rows can be taken back.
+// The sums of the values and of their squares, so precise that their difference keeps its digits,
+// also when rows leave that were a great many times what stays.
 struct Variance {
-  static constexpr double kGreatest = 1e150;  // The square of more may overflow.
+  static constexpr double kGreatest = 1e140;  // The squares of more may overflow.
 
   struct State {
-    DoubleSum sum, squares;
+    QuadSum sum, squares;
     int64_t count = 0;
     int64_t specials = 0;  // NaN, Inf and what is too great: they make the result NaN.
   };
@@ -103,15 +103,17 @@ struct Variance {
     if (state->count == 0) state->sum = state->squares = {};
   }
 
-  // n * (sum of squares) - sum², by which all variances are quotients.
+  // n * (sum of squares) - sum², by which all variances are quotients; 0 where it is no more than
+  // what the sums are rounded by.
   static double Spread(const State& state) {
-    const double n = static_cast<double>(state.count);
-    DoubleSum spread;
-    spread.AddProduct(state.squares.high(), n);
-    spread.AddProduct(state.squares.low(), n);
-    spread.AddProduct(-state.sum.high(), state.sum.high());
-    spread.AddProduct(-2 * state.sum.high(), state.sum.low());
-    return std::max(spread.value(), 0.0);
+    const DoubleSum squares = state.squares.Times(static_cast<double>(state.count));
+    const DoubleSum sum = state.sum.Times(1);
+    DoubleSum spread = squares;
+    spread.AddProduct(-sum.high(), sum.high());
+    spread.AddProduct(-2 * sum.high(), sum.low());
+    spread.AddProduct(-sum.low(), sum.low());
+    constexpr double kRounding = 0x1p-100;
+    return spread.value() <= squares.value() * kRounding ? 0 : spread.value();
   }
 };
 
@@ -137,8 +139,8 @@ void DefineVariance(FunctionRegistry& r, const char* name, bool sample, bool roo
       {.name = name,
        .parameters = {TypeId::kDouble},
        .result = [](std::span<const Type>) { return Type(TypeId::kDouble); },
-       .make_kernel = [sample, root](
-                           const AggregateSignature&) { return VarianceKernel(sample, root); }});
+       .make_kernel = [sample,
+                       root](const AggregateSignature&) { return VarianceKernel(sample, root); }});
 }
 
 }  // namespace

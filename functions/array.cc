@@ -451,6 +451,23 @@ Column MapUnion(Arguments arguments, size_t size, EvalContext&) {
   return maker.Finish(children, arguments);
 }
 
+// MAP[key, value, …]
+Column MakeMap(Arguments arguments, size_t size, EvalContext&) {
+  std::vector<Column> keys, values;
+  for (size_t a = 0; a < arguments.size(); ++a) {
+    (a % 2 == 0 ? keys : values).push_back(arguments[a].Flatten());
+  }
+  const Column children[] = {Concat(keys), Concat(values)};
+  ListMaker maker(TypeId::kMap, size);
+  std::vector<uint32_t> entries(keys.size());
+  for (size_t i = 0; i < size; ++i) {
+    for (size_t k = 0; k < keys.size(); ++k) entries[k] = static_cast<uint32_t>(k * size + i);
+    PickEntries(children[0], entries, &maker);
+    maker.EndRow(i);
+  }
+  return maker.Finish(children, arguments);
+}
+
 Column MapFromArrays(Arguments arguments, size_t size, EvalContext& context) {
   // Values are brought to the places of their keys.
   const Column &keys = arguments[0].children()[0], &values = arguments[1].children()[0];
@@ -517,6 +534,26 @@ Coerced SameCollections(Types arguments, TypeId id) {
 }
 Coerced SameArrays(Types arguments) { return SameCollections(arguments, TypeId::kArray); }
 Coerced SameMaps(Types arguments) { return SameCollections(arguments, TypeId::kMap); }
+
+// Keys of one type and values of one.
+Coerced CoercePairs(Types arguments) {
+  if (arguments.empty() || arguments.size() % 2 != 0) return std::nullopt;
+  std::optional<Type> common[] = {arguments[0], arguments[1]};
+  for (size_t i = 2; i < arguments.size(); ++i) {
+    if (common[i % 2]) common[i % 2] = CommonType(*common[i % 2], arguments[i]);
+  }
+  if (!common[0] || !common[1]) return std::nullopt;
+  std::vector<Type> types;
+  for (size_t i = 0; i < arguments.size(); ++i) types.push_back(*common[i % 2]);
+  return types;
+}
+
+std::optional<Type> PairsType(Types arguments) {
+  bool nullable[] = {false, false};
+  for (size_t i = 0; i < arguments.size(); ++i) nullable[i % 2] |= arguments[i].nullable;
+  return Type::MakeMap(arguments[0].AsNullable(nullable[0]), arguments[1].AsNullable(nullable[1]))
+      .AsNullable(false);
+}
 
 // An array and then what `rest` says.
 std::function<Coerced(Types)> ArrayThen(std::vector<Type> rest) {
@@ -616,6 +653,15 @@ void RegisterArrays(FunctionRegistry& r) {
   Define(r, "str_to_map", {{kString, kString}, StringMapType, {}}, StrToMap);
   Define(r, "str_to_map", {{kString, kString, kString}, StringMapType, {}}, StrToMap);
 
+  FunctionRegistry::Definition map;
+  map.name = "map";
+  map.parameters = {kAny};
+  map.variadic = true;
+  map.null_aware = true;
+  map.result = PairsType;
+  map.coerce = CoercePairs;
+  map.make_kernel = [](Types, const Type&) -> ScalarKernel { return MakeMap; };
+  r.Define(std::move(map));
   Define(r, "map_entries", {{kAny}, EntriesType, {}}, MapEntries);
   Define(r, "map_union", {{kAny}, FirstType, SameMaps}, MapUnion, /*variadic=*/true);
   Define(r, "map_from_arrays", {{kAny, kAny}, MapOfArrays, {}}, MapFromArrays);

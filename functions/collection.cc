@@ -128,30 +128,6 @@ Column MapChild(std::span<const Column> arguments, size_t size, EvalContext&) {
   return out;
 }
 
-// Every second argument from `first` on, row after row.
-Column Interleave(std::span<const Column> arguments, size_t first, size_t size) {
-  std::vector<Column> parts;
-  for (size_t k = first; k < arguments.size(); k += 2) parts.push_back(arguments[k].Flatten());
-  const Column all = Concat(parts);
-  std::vector<uint32_t> rows(parts.size() * size);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    rows[i] = static_cast<uint32_t>(i % parts.size() * size + i / parts.size());
-  }
-  return all.Take(rows);
-}
-
-// MAP[key, value, …]
-Column MakeMap(std::span<const Column> arguments, size_t size, EvalContext&) {
-  const uint32_t length = static_cast<uint32_t>(arguments.size() / 2);
-  Column out(TypeId::kMap, size);
-  for (uint32_t i = 0; i < size; ++i) out.mutable_data<ListEntry>()[i] = {i * length, length};
-  for (size_t first : {0, 1}) {
-    out.mutable_children().push_back(Interleave(arguments, first, size));
-    out.KeepAliveOf(out.children().back());
-  }
-  return out;
-}
-
 // The index as BIGINT, the key as the map's key, the value as the array's element.
 std::optional<std::vector<Type>> CoerceAccess(std::span<const Type> arguments) {
   const Type& collection = arguments[0];
@@ -167,24 +143,6 @@ std::optional<std::vector<Type>> CoerceSubscript(std::span<const Type> arguments
   const bool index = IsInteger(arguments[1].id) || arguments[1].id == TypeId::kNull;
   if (arguments[0].id != TypeId::kArray || !index) return std::nullopt;
   return std::vector<Type>{arguments[0], TypeId::kBigInt};
-}
-
-std::optional<std::vector<Type>> CoercePairs(std::span<const Type> arguments) {
-  if (arguments.empty() || arguments.size() % 2 != 0) return std::nullopt;
-  std::optional<Type> common[] = {arguments[0], arguments[1]};
-  for (size_t i = 2; i < arguments.size(); ++i) {
-    if (common[i % 2]) common[i % 2] = CommonType(*common[i % 2], arguments[i]);
-  }
-  if (!common[0] || !common[1]) return std::nullopt;
-  std::vector<Type> types;
-  for (size_t i = 0; i < arguments.size(); ++i) types.push_back(*common[i % 2]);
-  return types;
-}
-
-std::optional<Type> PairsType(std::span<const Type> arguments) {
-  bool nullable = false;
-  for (size_t i = 1; i < arguments.size(); i += 2) nullable |= arguments[i].nullable;
-  return Type::MakeMap(arguments[0], arguments[1].AsNullable(nullable)).AsNullable(false);
 }
 
 template <size_t kChild>
@@ -254,12 +212,6 @@ void RegisterCollection(FunctionRegistry& r) {
   FunctionRegistry::Definition contains = Definition("array_contains", 2, boolean, Contains);
   contains.coerce = CoerceAccess;
   r.Define(std::move(contains));
-
-  FunctionRegistry::Definition map = Definition("map", 1, PairsType, MakeMap);
-  map.variadic = true;
-  map.null_aware = true;
-  map.coerce = CoercePairs;
-  r.Define(std::move(map));
 }
 
 }  // namespace millrace

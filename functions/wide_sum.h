@@ -102,4 +102,39 @@ class DoubleSum {
   double high_ = 0, low_ = 0;
 };
 
+// A sum of doubles with four times their precision, about 64 digits: each part holds what the one
+// before it rounds off.
+class QuadSum {
+ public:
+  void Add(double value) {
+    for (double& part : parts_) {
+      const double sum = part + value;
+      const double back = sum - part;
+      value = (part - (sum - back)) + (value - back);
+      part = sum;
+    }
+  }
+  // With the bits that the product loses.
+  void AddProduct(double a, double b) {
+    const double product = a * b;
+    Add(product);
+    Add(std::fma(a, b, -product));
+  }
+  void Add(const QuadSum& other) {
+    for (double part : other.parts_) Add(part);
+  }
+  void Subtract(const QuadSum& other) {
+    for (double part : other.parts_) Add(-part);
+  }
+  // The sum times `factor`.
+  DoubleSum Times(double factor) const {
+    DoubleSum product;
+    for (double part : parts_) product.AddProduct(part, factor);
+    return product;
+  }
+
+ private:
+  double parts_[4] = {};
+};
+
 }  // namespace millrace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "planner/join.h"
 #include "planner/properties.h"
@@ -15,28 +16,31 @@ constexpr const char* kName = "$arrival";
 
 Type ArrivalType() { return Type::MakeDecimal(38, 0).AsNullable(false); }
 
-bool HasArrival(const Node& node) {
-  const auto inputs = [&] {
-    return std::ranges::all_of(node.inputs, [](const NodePtr& i) { return HasArrival(*i); });
-  };
+// How many columns the order of arrival takes; 0 when there is none.
+size_t ArrivalColumns(const Node& node) {
   // What takes a row back arrives at another time than the row did.
   if (auto* scan = std::get_if<ScanTable>(&node.op)) {
-    return !scan->table->changes && node.properties.append_only;
+    return !scan->table->changes && node.properties.append_only ? 1 : 0;
+  }
+  if (auto* join = std::get_if<Join>(&node.op)) {
+    const size_t left = ArrivalColumns(*node.inputs[0]);
+    if (IsHalf(join->kind)) return left;
+    const size_t right = ArrivalColumns(*node.inputs[1]);
+    return left > 0 && right > 0 ? left + right : 0;
   }
   if (std::holds_alternative<UnionAll>(node.op)) {
-    // All inputs give one column, so that they fit.
-    return inputs() && std::ranges::all_of(node.inputs, [](const NodePtr& input) {
-             const Node* below = input.get();
-             while (below->inputs.size() == 1) below = below->inputs[0].get();
-             return std::holds_alternative<ScanTable>(below->op) ||
-                    std::holds_alternative<UnionAll>(below->op);
-           });
+    const bool all = std::ranges::all_of(
+        node.inputs, [](const NodePtr& input) { return ArrivalColumns(*input) == 1; });
+    return all ? 1 : 0;
   }
-  return (std::holds_alternative<Project>(node.op) || std::holds_alternative<Filter>(node.op) ||
-          std::holds_alternative<Watermark>(node.op) ||
-          std::holds_alternative<AssignWindows>(node.op) ||
-          std::holds_alternative<Join>(node.op)) &&
-         inputs();
+  if (std::holds_alternative<Unnest>(node.op)) {
+    const size_t input = ArrivalColumns(*node.inputs[0]);
+    return input > 0 ? input + 1 : 0;
+  }
+  const bool carries =
+      std::holds_alternative<Project>(node.op) || std::holds_alternative<Filter>(node.op) ||
+      std::holds_alternative<Watermark>(node.op) || std::holds_alternative<AssignWindows>(node.op);
+  return carries ? ArrivalColumns(*node.inputs[0]) : 0;
 }
 
 // Puts `last` columns of the node behind all others, so that those keep their places.
@@ -64,7 +68,7 @@ class ArrivalAdder {
  public:
   explicit ArrivalAdder(uint32_t* scans) : scans_(scans) {}
 
-  // Appends the columns; returns how many. REQUIRES: HasArrival.
+  // Appends the columns; returns how many. REQUIRES: ArrivalColumns > 0.
   size_t Add(NodePtr* node) {
     Node& self = **node;
     size_t added = 0;
@@ -82,6 +86,8 @@ class ArrivalAdder {
       return AddBelowWindows(node, *windows);
     } else if (auto* join = std::get_if<Join>(&self.op)) {
       return AddBelowJoin(node, *join);
+    } else if (auto* unnest = std::get_if<Unnest>(&self.op)) {
+      return AddBelowUnnest(node, unnest);
     } else {
       for (NodePtr& input : self.inputs) added = Add(&input);
       AppendFields(&self, *self.inputs[0], added);
@@ -103,6 +109,36 @@ class ArrivalAdder {
     NodePtr made = MakeAssignWindows(std::move((*node)->inputs[0]), windows, range);
     *node = MoveBack(std::move(made), columns);
     return added;
+  }
+
+  // The elements of a row follow their places.
+  size_t AddBelowUnnest(NodePtr* node, Unnest* unnest) {
+    Node& self = **node;
+    const size_t old = self.inputs[0]->schema.size();
+    const size_t added = Add(&self.inputs[0]);
+    const Schema& input = self.inputs[0]->schema;
+    self.schema.insert(self.schema.begin() + static_cast<ptrdiff_t>(old),
+                       input.begin() + static_cast<ptrdiff_t>(old), input.end());
+    Columns last(added);
+    std::iota(last.begin(), last.end(), old);
+    const bool visible = std::exchange(unnest->with_ordinality, true);
+    if (!visible) {
+      self.schema.push_back({"$ordinality", Type(TypeId::kInteger, unnest->outer)});
+      last.push_back(self.schema.size() - 1);
+    }
+    DeriveProperties(&self);
+    const size_t ordinality = self.schema.size() - 1 - added;  // After the move.
+    *node = MoveBack(std::move(*node), last);
+    if (visible) AppendCopy(node->get(), ordinality);
+    return added + 1;
+  }
+
+  // Column `c` of a projection once more, behind all others.
+  static void AppendCopy(Node* node, size_t c) {
+    auto& exprs = std::get<Project>(node->op).exprs;
+    exprs.push_back(exprs[c]);
+    node->schema.push_back(node->schema[c]);
+    DeriveProperties(node);
   }
 
   size_t AddBelowJoin(NodePtr* node, Join& join) {
@@ -136,7 +172,7 @@ class ArrivalAdder {
 }  // namespace
 
 std::optional<std::vector<size_t>> AddArrival(NodePtr* node, uint32_t* scans) {
-  if (!HasArrival(**node)) return std::nullopt;
+  if (ArrivalColumns(**node) == 0) return std::nullopt;
   const size_t added = ArrivalAdder(scans).Add(node);
   return LastColumns(**node, added);
 }

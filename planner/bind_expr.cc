@@ -350,8 +350,11 @@ ExprPtr ExprBinder::BindNode(const ast::ArrayConstructor& array, SourceRange ran
   return Fold(MakeNode(ArrayExpr{std::move(elements)}, std::move(type), range), zone_);
 }
 
-ExprPtr ExprBinder::BindNode(const ast::MapConstructor&, SourceRange range) {
-  ThrowUnsupported("MAP constructors are not supported yet", range);
+ExprPtr ExprBinder::BindNode(const ast::MapConstructor& map, SourceRange range) {
+  std::vector<ExprPtr> entries;
+  for (const ast::ExprPtr& entry : map.entries) entries.push_back(Bind(*entry));
+  if (entries.empty()) ThrowUnsupported("a MAP constructor needs an entry", range);
+  return Operator("map", std::move(entries), range);
 }
 
 ExprPtr ExprBinder::BindNode(const ast::Index& index, SourceRange range) {

@@ -172,8 +172,8 @@ BoundInput QueryBinder::BindFrom(const ast::TableExpr* from) {
     input.scope = ScopeOf(input.node->schema);
   } else if (auto* function = std::get_if<ast::TableFunctionRef>(&from->node)) {
     input = BindTableFunction(*function, from->range);
-  } else if (std::holds_alternative<ast::Unnest>(from->node)) {
-    ThrowUnsupported("UNNEST is", from->range);
+  } else if (IsUnnest(*from)) {
+    return BindUnnest({MakeOneRow(), Scope{}}, *from, false);
   } else if (std::holds_alternative<ast::MatchRecognize>(from->node)) {
     ThrowUnsupported("MATCH_RECOGNIZE is", from->range);
   } else {

@@ -185,7 +185,23 @@ class JoinBinder {
 
 BoundInput QueryBinder::BindJoin(const ast::JoinRef& join, SourceRange range) {
   if (join.within) ThrowUnsupported("WITHIN is", join.within->before->range);
-  BoundInput left = BindFrom(join.left.get());
+  return BindJoinAfter(join, BindFrom(join.left.get()), range);
+}
+
+BoundInput QueryBinder::BindCrossed(BoundInput left, const ast::TableExpr& right) {
+  if (IsUnnest(right)) return BindUnnest(std::move(left), right, false);
+  const auto& join = std::get<ast::JoinRef>(right.node);
+  return BindJoinAfter(join, BindCrossed(std::move(left), *join.left), right.range);
+}
+
+// The join of `left` and the right side, which may begin with an UNNEST over it: `t, UNNEST(t.a)
+// JOIN u` is `t JOIN (UNNEST(t.a) JOIN u)`, the same as `(t, UNNEST(t.a)) JOIN u`.
+BoundInput QueryBinder::BindJoinAfter(const ast::JoinRef& join, BoundInput left,
+                                      SourceRange range) {
+  if (IsUnnest(*join.right)) return BindUnnestJoin(join, std::move(left));
+  if (join.kind == ast::JoinKind::kCross && BeginsWithUnnest(*join.right)) {
+    return BindCrossed(std::move(left), *join.right);
+  }
   BoundInput right = BindFrom(join.right.get());
   return JoinBinder(*this, join, std::move(left), std::move(right)).Bind(range);
 }

@@ -138,6 +138,10 @@ class QueryBinder {
   EmitMode BindEmit(const ast::Emit& emit);
 
   BoundInput BindJoin(const ast::JoinRef& join, SourceRange range);  // In bind_join.cc.
+  BoundInput BindJoinAfter(const ast::JoinRef& join, BoundInput left, SourceRange range);
+  BoundInput BindCrossed(BoundInput left, const ast::TableExpr& right);
+  BoundInput BindUnnest(BoundInput left, const ast::TableExpr& table, bool outer);
+  BoundInput BindUnnestJoin(const ast::JoinRef& join, BoundInput left);
   BoundInput BindTable(const ast::TableRef& table, SourceRange range);
   BoundInput BindCommonTable(const VisibleTable& table);
   BoundInput BindRelation(const Relation& relation, const ast::TableRef& table, SourceRange range);
@@ -243,6 +247,10 @@ class Grouping {
 
 // SELECT DISTINCT and UNION: one row of each.
 NodePtr MakeDistinct(NodePtr input, const QueryBinder& binder, SourceRange range);
+
+// An UNNEST, and a join whose leftmost table is one.
+bool IsUnnest(const ast::TableExpr& table);
+bool BeginsWithUnnest(const ast::TableExpr& table);
 
 // Whether every source ends by itself or is a snapshot.
 bool IsBounded(const Node& root);

@@ -27,6 +27,9 @@ bool IsRepeatable(const Node& node) {
   if (auto* project = std::get_if<Project>(&op)) {
     return std::ranges::all_of(project->exprs, deterministic);
   }
+  if (auto* unnest = std::get_if<Unnest>(&op)) {
+    return std::ranges::all_of(unnest->collections, deterministic);
+  }
   return node.inputs.empty() || std::holds_alternative<Watermark>(op) ||
          std::holds_alternative<AssignWindows>(op) || std::holds_alternative<UnionAll>(op);
 }

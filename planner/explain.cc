@@ -314,7 +314,12 @@ class NodeText {
   std::string Describe(const SetMinus& set) const {
     return fmt::format("{}{}", set.intersect ? "Intersect" : "Except", set.all ? " all" : "");
   }
-  std::string Describe(const Unnest&) const { return "Unnest"; }
+  std::string Describe(const Unnest& unnest) const {
+    std::vector<std::string> collections;
+    for (const ExprPtr& expr : unnest.collections) collections.push_back(ToString(*expr, inputs_));
+    return fmt::format("{}Unnest {}{}", unnest.outer ? "Left" : "", fmt::join(collections, ", "),
+                       unnest.with_ordinality ? " with ordinality" : "");
+  }
   std::string Describe(const Sort& sort) const {
     std::string text = sort.keys.empty() ? "Limit" : fmt::format("Sort ({})", KeysText(sort.keys));
     if (sort.limit) text += fmt::format(" limit {}", *sort.limit);

@@ -147,7 +147,15 @@ struct Deriver {
   Properties operator()(const TopN&) const { return TopNProperties(node); }
   Properties operator()(const Over& over) const;
   Properties operator()(const SetMinus&) const;
-  Properties operator()(const Unnest&) const { return Changing(); }
+  Properties operator()(const Unnest& unnest) const {
+    Properties out = input();
+    out.state = {};
+    // The elements of a row are told apart by their places alone.
+    out.has_key = out.has_key && unnest.with_ordinality;
+    if (!out.has_key) out.key.clear();
+    if (out.has_key) out.key.push_back(node.schema.size() - 1);
+    return out;
+  }
   // Promises nothing.
   static Properties Changing() {
     Properties out;
@@ -369,6 +377,19 @@ NodePtr MakeOver(NodePtr input, Over over, const std::vector<std::string>& call_
   std::vector<NodePtr> inputs;
   inputs.push_back(std::move(input));
   NodePtr node = MakeNode(std::move(over), std::move(inputs));
+  node->schema = std::move(schema);
+  node->range = range;
+  DeriveProperties(node.get());
+  return node;
+}
+
+NodePtr MakeUnnest(NodePtr input, Unnest unnest, const std::vector<Field>& fields,
+                   SourceRange range) {
+  Schema schema = input->schema;
+  schema.insert(schema.end(), fields.begin(), fields.end());
+  std::vector<NodePtr> inputs;
+  inputs.push_back(std::move(input));
+  NodePtr node = MakeNode(std::move(unnest), std::move(inputs));
   node->schema = std::move(schema);
   node->range = range;
   DeriveProperties(node.get());

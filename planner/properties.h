@@ -25,6 +25,9 @@ NodePtr MakeFilter(NodePtr input, ExprPtr predicate, SourceRange range = {});
 NodePtr MakeProject(NodePtr input, std::vector<ExprPtr> exprs, std::vector<std::string> names,
                     SourceRange range = {});
 NodePtr MakeAssignWindows(NodePtr input, AssignWindows windows, SourceRange range = {});
+// `fields`: of the columns behind the input's.
+NodePtr MakeUnnest(NodePtr input, Unnest unnest, const std::vector<Field>& fields,
+                   SourceRange range = {});
 NodePtr MakeExpand(NodePtr input, Expand expand, SourceRange range = {});
 // `call_names`: of the columns of the calls.
 NodePtr MakeAggregateNode(NodePtr input, Aggregate aggregate,

@@ -131,6 +131,8 @@ void SetRanges(Node* root, SourceRange range) {
       watermark->expr = WithRange(watermark->expr, range);
     } else if (auto* project = std::get_if<Project>(&node->op)) {
       for (ExprPtr& expr : project->exprs) expr = WithRange(expr, range);
+    } else if (auto* unnest = std::get_if<Unnest>(&node->op)) {
+      for (ExprPtr& collection : unnest->collections) collection = WithRange(collection, range);
     } else if (auto* join = std::get_if<Join>(&node->op)) {
       join->residual = WithRange(join->residual, range);
     }

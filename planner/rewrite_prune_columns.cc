@@ -172,7 +172,7 @@ struct Pruner {
   Places operator()(TopN& top);
   Places operator()(Over& over);
   Places operator()(SetMinus&) { return Whole(); }
-  Places operator()(Unnest&) { return Whole(); }
+  Places operator()(Unnest& unnest);
   Places operator()(Materialize&) { return All(); }
   Places operator()(WriteSink&) { return All(); }
 
@@ -198,6 +198,22 @@ struct Pruner {
     return Through();
   }
 };
+
+// The elements stay, whatever is needed of them.
+Places Pruner::operator()(Unnest& unnest) {
+  const size_t old = inputs();
+  Needs below(needs.begin(), needs.begin() + static_cast<ptrdiff_t>(old));
+  for (const ExprPtr& collection : unnest.collections) Collect(collection, &below);
+  Places places = Prune(input(), std::move(below));
+  for (ExprPtr& collection : unnest.collections) collection = Move(collection, places);
+  Schema schema = self().inputs[0]->schema;
+  for (size_t c = old; c < self().schema.size(); ++c) {
+    places.push_back(schema.size());
+    schema.push_back(self().schema[c]);
+  }
+  self().schema = std::move(schema);
+  return places;
+}
 
 Places Pruner::operator()(Expand& expand) {
   const size_t old = inputs();

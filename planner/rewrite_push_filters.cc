@@ -99,6 +99,16 @@ NodePtr PushBelowOver(NodePtr node, Terms terms) {
   return AddFilter(std::move(node), std::move(terms));
 }
 
+// A term that can fail stays above: below it would see rows without elements.
+NodePtr PushBelowUnnest(NodePtr node, Terms terms) {
+  const size_t columns = node->inputs[0]->schema.size();
+  Terms below = Take(&terms, [&](const Expr& term) {
+    return NeverFails(term) && AllColumnsOf(term, [&](size_t column) { return column < columns; });
+  });
+  node->inputs[0] = PushTerms(std::move(node->inputs[0]), std::move(below));
+  return AddFilter(std::move(node), std::move(terms));
+}
+
 NodePtr PushBelowUnion(NodePtr node, Terms terms) {
   Terms below = Take(&terms, [](const Expr& term) { return IsDeterministic(term); });
   for (NodePtr& input : node->inputs) input = PushTerms(std::move(input), below);
@@ -167,6 +177,9 @@ NodePtr PushTerms(NodePtr node, Terms terms) {
   }
   if (std::holds_alternative<AssignWindows>(node->op)) {
     return PushBelowWindows(std::move(node), std::move(terms));
+  }
+  if (std::holds_alternative<Unnest>(node->op)) {
+    return PushBelowUnnest(std::move(node), std::move(terms));
   }
   if (std::holds_alternative<Aggregate>(node->op)) {
     return PushBelowAggregate(std::move(node), std::move(terms));

@@ -106,6 +106,11 @@ bool SameOp(const SetMinus& a, const SetMinus& b) {
   const auto& [intersect, all] = a;
   return intersect == b.intersect && all == b.all;
 }
+bool SameOp(const Unnest& a, const Unnest& b) {
+  const auto& [collections, with_ordinality, outer] = a;
+  return Same(collections, b.collections) && with_ordinality == b.with_ordinality &&
+         outer == b.outer;
+}
 bool SameOp(const UnionAll&, const UnionAll&) { return true; }
 
 bool SameNode(const Node& a, const Node& b) {

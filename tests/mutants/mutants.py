@@ -81,6 +81,42 @@ MUTANTS = [
         "planner/rewrite_push_filters.cc",
         "if (!std::get<Aggregate>(node->op).empty_sets.empty()) {",
         "if (false) {")]),
+    ("unnest_drops_rows_without_elements", [(
+        "executor/unnest.cc",
+        "if (length == 0 && plan_.outer) {",
+        "if (false) {")]),
+    ("unnest_counts_from_zero", [(
+        "executor/unnest.cc",
+        "static_cast<int32_t>(places[i] + 1);",
+        "static_cast<int32_t>(places[i]);")]),
+    ("unnest_takes_the_first_length", [(
+        "executor/unnest.cc",
+        "length = std::max(length, LengthOf(collection, i));",
+        "length = LengthOf(collections[0], i);")]),
+    ("unnest_of_multiset_gives_each_once", [(
+        "executor/unnest.cc",
+        "static_cast<size_t>(std::max(0, count)), k);",
+        "static_cast<size_t>(std::min(1, count)), k);")]),
+    ("unnest_errors_stay_in_the_batch", [(
+        "executor/unnest.cc",
+        "for (Column& collection : collections) collection = collection.Take(good);",
+        "")]),
+    ("failing_condition_below_unnest", [(
+        "planner/rewrite_push_filters.cc",
+        "return NeverFails(term) && AllColumnsOf(term, [&](size_t column) { return column < columns; });",
+        "return AllColumnsOf(term, [&](size_t column) { return column < columns; });")]),
+    ("variance_in_double_precision", [(
+        "functions/wide_sum.h",
+        "value = (part - (sum - back)) + (value - back);",
+        "value = 0 * back;")]),
+    ("variance_of_a_sample_over_n", [(
+        "functions/aggregates.cc",
+        "(sample ? n - 1 : n)",
+        "n")]),
+    ("map_keeps_the_first_value", [(
+        "functions/array.cc",
+        "known->second = entry;",
+        "")]),
     ("nulls_last_ignored", [(
         "planner/bind_aggregate_call.cc",
         "if (key->type.nullable && nulls_first == item.descending) {",

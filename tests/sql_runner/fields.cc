@@ -1,5 +1,6 @@
 #include "tests/sql_runner/fields.h"
 
+#include "connectors/text_values.h"
 #include "types/cast.h"
 #include "types/datetime.h"
 #include "types/value.h"
@@ -35,6 +36,67 @@ std::string TimestampText(Timestamp ts) {
   return text;
 }
 
+// The parts of `[a, b]`, `{a, b}` or `(a, b)`. Strings in them have no commas and no brackets.
+std::vector<std::string_view> PartsOf(std::string_view list) {
+  std::vector<std::string_view> parts;
+  list = list.substr(1, list.size() - 2);
+  if (list.empty()) return parts;
+  int depth = 0;
+  size_t begin = 0;
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (std::string_view("[{(").find(list[i]) != list.npos) ++depth;
+    if (std::string_view(")}]").find(list[i]) != list.npos) --depth;
+    if (depth > 0 || !list.substr(i).starts_with(", ")) continue;
+    parts.push_back(list.substr(begin, i - begin));
+    begin = i + 2;
+  }
+  parts.push_back(list.substr(begin));
+  return parts;
+}
+
+// Appends a value as CAST(… AS STRING) writes it. False when it is none.
+bool AppendField(std::string_view text, Arena* arena, ColumnBuilder* to) {
+  const Type& type = to->type();
+  std::vector<ColumnBuilder>& children = to->children();
+  if (text == "NULL") {
+    to->AppendNull();
+    return true;
+  }
+  if (!type.children) return AppendTextValue(arena->Copy(text), "UTC", arena, to);
+  if (text.size() < 2) return false;
+  const std::vector<std::string_view> parts = PartsOf(text);
+  if (type.id == TypeId::kRow) {
+    if (parts.size() != children.size()) return false;
+    for (size_t k = 0; k < parts.size(); ++k) {
+      if (!AppendField(parts[k], arena, &children[k])) return false;
+    }
+    to->AppendRow();
+    return true;
+  }
+  for (std::string_view part : parts) {
+    if (type.id == TypeId::kMap) {
+      const size_t equals = part.find('=');
+      if (equals == part.npos) return false;
+      if (!AppendField(part.substr(0, equals), arena, &children[0])) return false;
+      part.remove_prefix(equals + 1);
+    }
+    if (!AppendField(part, arena, &children.back())) return false;
+  }
+  to->AppendList();
+  return true;
+}
+
+Column NestedColumn(const std::vector<Row>& rows, size_t field, const Type& type) {
+  const auto arena = std::make_shared<Arena>();
+  ColumnBuilder builder(type, rows.size());
+  for (const Row& row : rows) {
+    const Token& token = row.fields[field];
+    if (AppendField(IsNull(token) ? "NULL" : token.text, arena.get(), &builder)) continue;
+    throw ScriptError("line " + std::to_string(row.line) + ": " + CannotRead(token.text, type));
+  }
+  return builder.Finish(arena);
+}
+
 }  // namespace
 
 std::string FieldText(const Column& column, const Type& type, size_t i, const std::string& zone) {
@@ -60,6 +122,10 @@ Batch MakeBatch(const std::vector<Row>& rows, size_t skip, const Schema& schema)
   Batch batch;
   batch.size = rows.size();
   for (size_t c = 0; c < schema.size(); ++c) {
+    if (schema[c].type.children) {
+      batch.columns.push_back(NestedColumn(rows, c + skip, schema[c].type));
+      continue;
+    }
     Column text(TypeId::kString, rows.size());
     auto heap = std::make_shared<Arena>();
     for (size_t i = 0; i < rows.size(); ++i) {
