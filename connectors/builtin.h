@@ -10,6 +10,8 @@ const ConnectorDef& NexmarkConnector();
 const ConnectorDef& PrintConnector();
 const ConnectorDef& BlackholeConnector();
 const ConnectorDef& FilesystemConnector();
+const ConnectorDef& KafkaConnector();
+const ConnectorDef& UpsertKafkaConnector();
 
 const FormatDef& CsvFormat();
 const FormatDef& JsonFormat();
@@ -18,6 +20,9 @@ const FormatDef& RawFormat();
 // The filesystem's two halves, each in a file of its own.
 std::unique_ptr<Source> MakeFilesystemSource(const ConnectorContext& context);
 std::unique_ptr<Sink> MakeFilesystemSink(const ConnectorContext& context);
+
+std::unique_ptr<Source> MakeKafkaSource(const ConnectorContext& context);
+std::unique_ptr<Sink> MakeKafkaSink(const ConnectorContext& context);
 
 // The halves of the CSV and JSON formats.
 std::unique_ptr<Decoder> MakeCsvDecoder(const ConnectorContext& context);

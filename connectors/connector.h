@@ -52,7 +52,13 @@ struct RecordBlock {
   std::vector<uint64_t> positions;
   std::shared_ptr<const std::string> header;  // The file's first line, if its format has one.
   std::shared_ptr<const PartitionValues> partition;  // Values of PARTITIONED BY columns.
+  // What messages have beside their value. Parallel to `records`, or empty.
+  static constexpr uint32_t kNoKey = UINT32_MAX;
+  std::vector<std::pair<uint64_t, uint32_t>> keys;  // Of `data` as well; size kNoKey: none.
+  std::vector<uint8_t> nulls;                       // Nonzero: there is no value.
+  std::vector<int64_t> times;                       // Microseconds.
 
+  bool IsNull(size_t record) const { return !nulls.empty() && nulls[record] != 0; }
   uint64_t PositionOf(size_t record) const {
     return positions.empty() ? first_position + record : positions[record];
   }
@@ -85,6 +91,21 @@ struct SourceBatch {
   size_t size() const { return block ? block->records.size() : rows ? rows->size : 0; }
 };
 
+// How far a reader of a topic is.
+struct SourceLag {
+  std::string partition;
+  int64_t position = 0;  // The next record to read.
+  int64_t end = 0;       // Where the next record will be written.
+  double seconds = 0;    // Age of the last record read while there are more; 0: none.
+  int64_t records() const { return end > position ? end - position : 0; }
+};
+
+// What a source or sink that is reached over a network says of itself.
+struct TransportStatus {
+  std::vector<SourceLag> lag;
+  std::string notice;  // What keeps it from working now; "": nothing does.
+};
+
 class Source {
  public:
   virtual ~Source() = default;
@@ -101,6 +122,12 @@ class Source {
   // `f` is called, from any thread, when Poll may have something again.
   virtual void OnReady(std::function<void()> f) = 0;
   virtual bool bounded() const = 0;
+  // Reached over a network: its partitions may come up late, and PollUntil gives nothing while it
+  // is away, so a replay waits.
+  virtual bool remote() const { return false; }
+  // A sealed checkpoint has these positions, by partition name.
+  virtual void Commit(const std::map<std::string, SourcePosition>& /*positions*/) {}
+  virtual TransportStatus Status() const { return {}; }
 };
 
 // Rows leaving Millrace. Written to by one thread at a time.
@@ -116,6 +143,10 @@ class Sink {
   virtual std::string PreCommit(uint64_t /*epoch*/) { return {}; }
   virtual void Commit(uint64_t /*epoch*/) {}
   virtual void Restore(const std::string& /*position*/) {}
+  // Before a step: whether the job may read on; false while too much waits to leave. Throws what
+  // went wrong since the last call.
+  virtual bool Ready() { return true; }
+  virtual TransportStatus Status() const { return {}; }
   // The job is finished for good (bounded inputs ended, drain).
   virtual void Close() {}
 };
@@ -123,6 +154,7 @@ class Sink {
 struct MetadataColumn {
   std::string key;
   Type type;
+  bool writable = false;  // By sinks.
 };
 
 // What is known of the table when a source, sink or decoder is made.
@@ -135,10 +167,15 @@ struct ConnectorContext {
   // Source: of each of `columns` the ROW fields that are needed; no list or an empty one: all. A
   // hint: a source may fill the other fields as well or leave them NULL.
   std::vector<std::vector<std::string>> fields;
-  std::vector<std::string> metadata;  // Source: the metadata keys to produce, behind the columns.
+  // The metadata keys, behind the columns: those to produce, or of a sink those that are written, as
+  // columns of `metadata_types`.
+  std::vector<std::string> metadata;
+  std::vector<Type> metadata_types;
   Options options;
   std::string base_directory;  // Relative paths start here.
   std::string zone = "UTC";
+  std::string writer;           // Sink: the job's name, unique in its server.
+  std::string state_directory;  // Sink: for files of its own; "": nothing is kept.
 };
 
 struct OptionDef {
@@ -184,6 +221,8 @@ struct ConnectorDef {
   std::vector<OptionDef> options;
   std::vector<MetadataColumn> metadata;
   bool needs_format = false;
+  bool has_keys = false;  // Records have keys: 'key.format' beside 'format' or 'value.format'.
+  bool keyed_changes = false;  // A source whose records replace each other by PRIMARY KEY.
   bool append_only_sink = true;  // Refuses updates; else takes them.
   std::unique_ptr<Source> (*source)(const ConnectorContext&) = nullptr;  // Null: not a source.
   std::unique_ptr<Sink> (*sink)(const ConnectorContext&) = nullptr;      // Null: not a sink.
@@ -193,6 +232,10 @@ struct ConnectorDef {
   // range.
   void (*validate)(const ConnectorContext&, bool as_sink) = nullptr;
 };
+
+// The decoder of a connector that needs a format.
+std::unique_ptr<Decoder> MakeDecoder(const ConnectorDef& connector,
+                                     const ConnectorContext& context);
 
 // The lists of registry.cc; null when unknown.
 const ConnectorDef* FindConnector(std::string_view name);

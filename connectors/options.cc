@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <deque>
 #include <limits>
 
 #include "connectors/connector.h"
+#include "connectors/keyed_format.h"
 #include "types/datetime.h"
 
 namespace millrace {
@@ -13,8 +15,8 @@ namespace {
 constexpr std::string_view kLegacyNames[][2] = {
     {"connector", "connector.type"}, {"path", "connector.path"}, {"format", "format.type"}};
 constexpr std::string_view kConnectorsNotBuilt[] = {
-    "kafka",   "upsert-kafka", "jdbc",    "elasticsearch", "elasticsearch-7", "hbase-2.2",
-    "kinesis", "firehose",     "mongodb", "opensearch",    "pulsar",          "hive"};
+    "jdbc",    "elasticsearch", "elasticsearch-7", "hbase-2.2", "kinesis",
+    "firehose", "mongodb",      "opensearch",      "pulsar",    "hive"};
 constexpr std::string_view kFormatsNotBuilt[] = {"avro",          "avro-confluent",
                                                  "parquet",       "orc",
                                                  "debezium-json", "debezium-avro-confluent",
@@ -139,7 +141,7 @@ class Validator {
     for (const OptionDef* def : defs_) {
       if (def->required && FindOption(context_.options, def->name) == nullptr) Missing(def->name);
     }
-    if (format_ != nullptr && format_->validate != nullptr) format_->validate(context_);
+    CheckFormats();
     return std::move(notices_);
   }
 
@@ -178,16 +180,46 @@ class Validator {
     if (def == nullptr) Unknown("connector", *connector, kConnectorsNotBuilt, ConnectorNames());
     for (const OptionDef& option : def->options) defs_.push_back(&option);
     if (!def->needs_format) return;
-    const Option* format = FindOption(context_.options, "format");
+    connector_ = def;
+    const Option* format =
+        def->has_keys ? FindValueFormat(context_.options) : FindOption(context_.options, "format");
     if (format == nullptr) Missing("format", "formats: " + Join(FormatNames()));
-    format_ = FindFormat(format->value);
-    if (format_ == nullptr) Unknown("format", *format, kFormatsNotBuilt, FormatNames());
-    for (const OptionDef& option : format_->options) defs_.push_back(&option);
+    const bool prefixed = def->has_keys && FindOption(context_.options, "value.format") != nullptr;
+    format_ = AddFormat(*format, prefixed ? "value." : "");
+    if (!def->has_keys) return;
+    if (const Option* key = FindOption(context_.options, "key.format")) AddFormat(*key, "key.");
+  }
+
+  // The format's options are known behind the prefix.
+  const FormatDef* AddFormat(const Option& name, const std::string& prefix) {
+    const FormatDef* format = FindFormat(name.value);
+    if (format == nullptr) Unknown("format", name, kFormatsNotBuilt, FormatNames());
+    for (const OptionDef& option : format->options) {
+      prefixed_.push_back(option);
+      prefixed_.back().name.insert(0, prefix);
+      defs_.push_back(&prefixed_.back());
+    }
+    return format;
+  }
+
+  void CheckFormats() const {
+    if (format_ == nullptr) return;
+    if (!connector_->has_keys) {
+      if (format_->validate != nullptr) format_->validate(context_);
+      return;
+    }
+    const KeyedColumns parts = DivideColumns(*connector_, context_);
+    if (format_->validate != nullptr) format_->validate(parts.value_context);
+    if (parts.key_format && parts.key_format->validate) {
+      parts.key_format->validate(parts.key_context);
+    }
   }
 
   bool IsSelector(std::string_view key) const {
     return key == "connector" || key == "connector.type" ||
-           (format_ != nullptr && (key == "format" || key == "format.type"));
+           (format_ != nullptr && (key == "format" || key == "format.type")) ||
+           (connector_ != nullptr && connector_->has_keys &&
+            (key == "value.format" || key == "key.format"));
   }
 
   const OptionDef* FindDef(std::string_view key, const Option& option) const {
@@ -285,7 +317,9 @@ class Validator {
 
   const ConnectorContext& context_;
   const SourceRange with_range_;
-  const FormatDef* format_ = nullptr;
+  const ConnectorDef* connector_ = nullptr;  // Of one that needs a format.
+  const FormatDef* format_ = nullptr;        // Of values.
+  std::deque<OptionDef> prefixed_;
   std::vector<const OptionDef*> defs_;
   std::vector<std::string> notices_;
 };

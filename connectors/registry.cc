@@ -10,7 +10,8 @@ using ConnectorGetter = const ConnectorDef& (*)();
 using FormatGetter = const FormatDef& (*)();
 
 constexpr ConnectorGetter kConnectors[] = {BlackholeConnector, DatagenConnector,
-                                           FilesystemConnector, NexmarkConnector, PrintConnector};
+                                           FilesystemConnector, KafkaConnector,
+                                           NexmarkConnector,    PrintConnector};
 constexpr FormatGetter kFormats[] = {CsvFormat, JsonFormat, RawFormat};
 
 template <class Getters>

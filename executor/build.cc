@@ -160,10 +160,9 @@ std::unique_ptr<TableScan> DataflowBuilder::OpenScan(const ScanTable& op) {
   context.zone = options.zone;
   std::function<std::unique_ptr<Decoder>()> make_decoder;
   if (table.connector->needs_format) {
-    std::string format = GetString(context.options, "format");
-    if (format.empty()) format = GetString(context.options, "value.format");
-    const FormatDef* def = FindFormat(format);
-    make_decoder = [def, context] { return def->decoder(context); };
+    make_decoder = [connector = table.connector, context] {
+      return MakeDecoder(*connector, context);
+    };
   }
   return std::make_unique<TableScan>(table.connector->source(context), std::move(make_decoder),
                                      scan_options);
@@ -417,15 +416,21 @@ size_t DataflowBuilder::AddOp(const Node& node, const WriteSink& op) {
   ConnectorContext context;
   context.table = table.name;
   for (const TableColumn& c : table.columns) {
-    const bool written = c.kind == TableColumn::Kind::kPhysical ||
-                         (c.kind == TableColumn::Kind::kMetadata && !c.is_virtual);
-    if (written) context.schema.push_back({c.name, c.type});
+    if (c.kind == TableColumn::Kind::kPhysical) context.schema.push_back({c.name, c.type});
+    if (c.kind != TableColumn::Kind::kMetadata || c.is_virtual) continue;
+    context.metadata.push_back(c.metadata_key);
+    context.metadata_types.push_back(c.type);
   }
   for (size_t k : table.primary_key) context.primary_key.push_back(table.columns[k].name);
   context.partitioned_by = table.partitioned_by;
   context.options = op.options.empty() ? table.options : op.options;
   context.base_directory = flow_.options_.base_directory;
   context.zone = flow_.options_.zone;
+  context.writer = flow_.options_.name;
+  if (!flow_.options_.state_directory.empty()) {
+    context.state_directory = flow_.options_.state_directory + "/" + std::to_string(at);
+  }
+  sink.written_table = table.name;
   sink.sink = table.connector->sink(context);
   return at;
 }

@@ -7,7 +7,9 @@
 // runs the recorded steps again with the recorded clock, reading exactly what they read: readers
 // get the very rows they saw.
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "base/codec.h"
 #include "executor/pipeline.h"
@@ -16,6 +18,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kSliceRows = 512;
+constexpr int64_t kReplayWaitMicros = 10'000'000;  // For a source that does not answer.
 
 std::string NumberedName(uint32_t pipeline, uint64_t epoch) {
   return std::to_string(pipeline) + "-" + std::to_string(epoch) + ".log";
@@ -52,35 +55,86 @@ void Pipeline::WriteJournal(int64_t now,
   journal_->Append(out.bytes());
 }
 
-void Pipeline::ReplayRecord(const std::string& payload) {
+// Whether the job's sources have given all that the cut names; a job that fails has nothing to wait
+// for.
+bool Pipeline::TakeReplayed(PipelineJob& job, const std::string& cut) {
+  try {
+    return job.flow->Replay(cut);
+  } catch (const Error& error) {
+    Fail(job, error);
+  } catch (const std::exception& error) {
+    Fail(job, Error(ErrorCode::kInternal, error.what()));
+  }
+  return true;
+}
+
+// False when a source is away. What others have given by then stays with them until the next try.
+bool Pipeline::ReplayRecord(const std::string& payload) {
   Decoder64 in(payload);
-  step_ = in.Number();
+  const uint64_t step = in.Number();
   const int64_t now = static_cast<int64_t>(in.Number());
-  std::vector<PipelineJob*> stepped;
+  std::vector<PipelineJob*> jobs;
+  bool taken = true;
   for (uint64_t n = in.Number(); n > 0; --n) {
     const auto number = static_cast<uint32_t>(in.Number());
     const std::string cut = in.String();
     PipelineJob* job = FindJob(number);
-    if (job == nullptr || !Advance(*job, now, &cut)) continue;  // Dropped since, or failed.
+    if (job == nullptr || job->state != PipelineJob::State::kRunning) continue;  // Or dropped since.
+    taken &= TakeReplayed(*job, cut);
+    jobs.push_back(job);
+  }
+  if (!taken) return false;
+  step_ = step;
+  std::vector<PipelineJob*> stepped;
+  for (PipelineJob* job : jobs) {
+    if (job->state != PipelineJob::State::kRunning || !StepJob(*job, now)) continue;
     job->flow->TakeCut();
     stepped.push_back(job);
   }
   Publish(stepped);
+  return true;
 }
 
-void Pipeline::ReplayJournal() {
+void Pipeline::BeginReplay() {
+  auto replay = std::make_unique<JournalReplay>();
   for (uint64_t epoch : JournalEpochs()) {
     if (epoch < epoch_) {
       std::filesystem::remove(JournalPath(epoch));
-      continue;
+    } else {
+      replay->epochs.push_back(epoch);
     }
-    RecordLogReader reader(JournalPath(epoch));
-    uint64_t at = 0;
-    while (const std::optional<RecordLogReader::Record> record = reader.Read(at)) {
-      ReplayRecord(record->payload);
-      at = record->next;
+  }
+  replay_ = std::move(replay);
+}
+
+bool Pipeline::ContinueReplay() {
+  while (!replay_->epochs.empty()) {
+    const uint64_t epoch = replay_->epochs.front();
+    if (!replay_->reader) {
+      replay_->reader = std::make_unique<RecordLogReader>(JournalPath(epoch));
+      replay_->at = 0;
+    }
+    if (const auto record = replay_->reader->Read(replay_->at)) {
+      if (!ReplayRecord(record->payload)) return false;
+      replay_->at = record->next;
+      return true;
     }
     epoch_ = epoch;
+    replay_->reader.reset();
+    replay_->epochs.pop_front();
+  }
+  replay_.reset();
+  OpenJournal(epoch_);
+  return true;
+}
+
+// What is near is replayed before anybody reads; a source that does not answer must not keep the
+// server from starting.
+void Pipeline::FinishReplay() {
+  const int64_t deadline = NowMicros() + kReplayWaitMicros;
+  while (replay_ && NowMicros() < deadline) {
+    if (ContinueReplay()) continue;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
 
@@ -108,7 +162,8 @@ void Pipeline::Recover(std::vector<std::unique_ptr<PipelineJob>> jobs) {
       }
     }
   }
-  ReplayJournal();
+  BeginReplay();
+  FinishReplay();
 }
 
 std::string Pipeline::EncodeMetadata() {
@@ -123,21 +178,27 @@ std::string Pipeline::EncodeMetadata() {
 // Fixes the cut: what the jobs hold now is what the epoch stores, though it is copied in slices
 // later.
 bool Pipeline::BeginCheckpoint() {
-  if (store_ == nullptr || checkpoint_ || committing_ || jobs_.empty()) return false;
+  if (store_ == nullptr || checkpoint_ || committing_ || replay_ || jobs_.empty()) return false;
   checkpoint_began_ = NowMicros();
   next_checkpoint_ = checkpoint_began_ + options_.checkpoint_interval_micros;
   checkpoint_ = std::make_unique<RunningCheckpoint>();
   checkpoint_->writers.resize(jobs_[0]->flow->options().partitions);
   checkpoint_->epoch.epoch = ++epoch_;
+  std::vector<std::pair<PipelineJob*, Error>> failed;
   for (auto& job : jobs_) {
     if (job->state == PipelineJob::State::kFailed) continue;  // Keeps its last good state.
-    job->flow->BeginCheckpoint(epoch_, &checkpoint_->writers);
-    job->metadata = job->flow->EncodeMetadata();
+    try {
+      job->flow->BeginCheckpoint(epoch_, &checkpoint_->writers);
+      job->metadata = job->flow->EncodeMetadata();
+    } catch (const Error& error) {
+      failed.emplace_back(job.get(), error);
+    }
   }
   checkpoint_->epoch.metadata = EncodeMetadata();
   if (journal_) journal_->Sync();
   OpenJournal(epoch_);
   longest_gap_ = std::max<size_t>(longest_gap_, NowMicros() - checkpoint_began_);
+  for (const auto& [job, error] : failed) Fail(*job, error);
   return true;
 }
 
@@ -205,7 +266,7 @@ void Pipeline::PollCommit() {
     return;
   }
   for (auto& job : jobs_) {
-    if (job->state != PipelineJob::State::kFailed) job->flow->CommitSinks(epoch_);
+    if (job->state != PipelineJob::State::kFailed) job->flow->Commit(epoch_);
   }
   for (uint64_t epoch : JournalEpochs()) {
     if (epoch < epoch_) std::filesystem::remove(JournalPath(epoch));

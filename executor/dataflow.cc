@@ -25,6 +25,9 @@ Dataflow::~Dataflow() = default;
 size_t Dataflow::Poll() {
   size_t taken = 0;
   embedded_taken_ = 0;
+  bool ready = true;
+  for (OpNode& node : nodes_) ready &= !node.sink || node.sink->Ready();
+  if (!ready) return 0;
   for (OpNode& node : nodes_) {
     if (!node.scan || node.scan->ended()) continue;
     const size_t rows = node.scan->Poll();
@@ -280,6 +283,15 @@ std::string Dataflow::HeldBackBy() const {
   const OpNode& scan = nodes_[slowest->tracked_scan];
   const std::string& partition = scan.scan->partition_name(*slowest->tracker->Slowest());
   return partition.empty() ? scan.scanned_table : scan.scanned_table + "/" + partition;
+}
+
+std::vector<std::pair<std::string, TransportStatus>> Dataflow::TransportStates() const {
+  std::vector<std::pair<std::string, TransportStatus>> states;
+  for (const OpNode& node : nodes_) {
+    if (node.scan) states.emplace_back(node.scanned_table, node.scan->status());
+    if (node.sink) states.emplace_back(node.written_table, node.sink->Status());
+  }
+  return states;
 }
 
 View* Dataflow::rejects(const std::string& table) const {

@@ -33,6 +33,7 @@ struct DataflowOptions {
   size_t memory_limit = 0;   // Of the job's state, bytes; 0: only the process's.
   std::string zone = "UTC";
   std::string base_directory;
+  std::string state_directory;  // Of the job's sinks; "": nothing is kept.
 };
 
 // What a job finds around it.
@@ -58,8 +59,10 @@ class Dataflow {
   ~Dataflow();
 
   // Driver: takes input. Returns the rows taken.
+  // Nothing while a sink has more than it can take. Throws what a sink could not do.
   size_t Poll();
-  void Replay(const std::string& cut);
+  // False when a source is away: to be called again with the same cut before anything else.
+  bool Replay(const std::string& cut);
   // Whether OnStep must come although nothing was polled (first step, upstream moved, idle
   // timeout).
   bool NeedsStep(int64_t now_micros) const;
@@ -88,11 +91,14 @@ class Dataflow {
   std::vector<View*> SystemViews() const;
   std::optional<int64_t> watermark() const;  // Of the root's input; none before the first.
   std::string HeldBackBy() const;
+  // What its sources and sinks say of themselves, with the table's name.
+  std::vector<std::pair<std::string, TransportStatus>> TransportStates() const;
 
   void BeginCheckpoint(uint64_t epoch, std::vector<StateWriter>* writers);
   bool CopySlice(size_t max_rows);
   std::string EncodeMetadata() const;
-  void CommitSinks(uint64_t epoch);
+  // The epoch is sealed: sinks publish, sources hear how far they were read.
+  void Commit(uint64_t epoch);
   void Restore(const Store& store, const std::string& metadata, WorkerPool* pool);
   std::vector<OperatorId> operator_ids() const;
 
@@ -143,6 +149,7 @@ class Dataflow {
     std::unique_ptr<WatermarkTracker> tracker;  // Watermark nodes.
     size_t tracked_scan = 0;
     std::unique_ptr<Sink> sink;
+    std::string written_table;
     std::string sink_position;  // Of the running checkpoint.
     const Relation* embedded_sink = nullptr;
     std::vector<std::vector<Batch>> sink_rows;  // By partition.

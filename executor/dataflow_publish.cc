@@ -22,6 +22,12 @@ class RowsBuilder {
   void Number(size_t c, size_t i, int64_t value) {
     batch_.columns[c].mutable_data<int64_t>()[i] = value;
   }
+  void OptionalText(size_t c, size_t i, const std::optional<std::string>& text) {
+    text ? Text(c, i, *text) : batch_.columns[c].SetNull(i);
+  }
+  void OptionalNumber(size_t c, size_t i, std::optional<int64_t> value) {
+    value ? Number(c, i, *value) : batch_.columns[c].SetNull(i);
+  }
   Batch Finish(std::vector<int64_t> weights = {}) {
     batch_.weights = std::move(weights);
     for (Column& c : batch_.columns) c.KeepAlive(heap_);
@@ -74,6 +80,8 @@ void Dataflow::BufferRejects(const std::vector<RejectedRow>& errors,
       rows.Number(2, i, rejects[i].arrival_micros);
       rows.Text(3, i, rejects[i].reason);
       rows.Text(4, i, rejects[i].raw);
+      rows.OptionalText(5, i, rejects[i].key);
+      rows.OptionalNumber(6, i, rejects[i].time);
     }
     view.Buffer(0, rows.Finish());
   }
@@ -143,8 +151,9 @@ std::string Dataflow::TakeCut() {
   return out.bytes();
 }
 
-void Dataflow::Replay(const std::string& bytes) {
+bool Dataflow::Replay(const std::string& bytes) {
   Decoder64 in(bytes);
+  bool taken = true;
   for (OpNode& node : nodes_) {
     if (!node.scan) continue;
     ScanCut cut;
@@ -153,14 +162,16 @@ void Dataflow::Replay(const std::string& bytes) {
       const std::string name = in.String();
       cut.positions[name] = in.String();
     }
-    node.scan->Replay(cut);
+    taken &= node.scan->Replay(cut);
   }
+  if (!taken) return false;
   for (OpNode& node : nodes_) {
     if (!node.tracker) continue;
     const auto effective = static_cast<int64_t>(in.Number());
     node.tracker->Force(effective, in.Number() != 0);
   }
   replaying_ = true;
+  return true;
 }
 
 void Dataflow::BeginCheckpoint(uint64_t epoch, std::vector<StateWriter>* writers) {
@@ -170,6 +181,7 @@ void Dataflow::BeginCheckpoint(uint64_t epoch, std::vector<StateWriter>* writers
       node.instances[p]->BeginCheckpoint(&(*writers)[p]);
     }
     if (node.sink) node.sink_position = node.sink->PreCommit(epoch);
+    if (node.scan) node.scan->BeginCheckpoint();
   }
   for (auto& op : system_operators_) op->BeginCheckpoint(&(*writers)[0]);
 }
@@ -186,8 +198,9 @@ bool Dataflow::CopySlice(size_t max_rows) {
   return true;
 }
 
-void Dataflow::CommitSinks(uint64_t epoch) {
+void Dataflow::Commit(uint64_t epoch) {
   for (OpNode& node : nodes_) {
+    if (node.scan) node.scan->Commit();
     if (node.sink) node.sink->Commit(epoch);
   }
 }

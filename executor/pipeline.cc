@@ -9,6 +9,7 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kSliceMicros = 2'000;  // Of copying for a checkpoint between two steps.
+constexpr int64_t kReplayRetryMicros = 50'000;
 
 }  // namespace
 
@@ -32,7 +33,7 @@ Pipeline::~Pipeline() {
 }
 
 void Pipeline::Start() {
-  if (store_ != nullptr && !journal_) OpenJournal(epoch_);
+  if (store_ != nullptr && !journal_ && !replay_) OpenJournal(epoch_);
   next_checkpoint_ = NowMicros() + options_.checkpoint_interval_micros;
   if (!options_.manual) thread_ = std::thread([this] { Run(); });
 }
@@ -74,6 +75,7 @@ void Pipeline::Wait() {
   if (store_ != nullptr && options_.checkpoint_interval_micros > 0) {
     until = std::min(until, next_checkpoint_);
   }
+  if (replay_) until = NowMicros() + kReplayRetryMicros;
   // Bounded, so that a clock that was set back cannot make it wait for long.
   const int64_t micros = std::clamp<int64_t>(until - NowMicros(), 100, 1'000'000);
   std::unique_lock lock(mutex_);
@@ -176,14 +178,22 @@ void Pipeline::CheckMemory(int64_t now) {
 }
 
 // One job's part of a step; whether it had any.
-bool Pipeline::Advance(PipelineJob& job, int64_t now, const std::string* replay) {
+bool Pipeline::Advance(PipelineJob& job, int64_t now) {
   if (job.state != PipelineJob::State::kRunning) return false;
   try {
-    if (replay != nullptr) {
-      job.flow->Replay(*replay);
-    } else if (job.flow->Poll() == 0 && !job.flow->NeedsStep(now)) {
-      return false;
-    }
+    if (job.flow->Poll() == 0 && !job.flow->NeedsStep(now)) return false;
+  } catch (const Error& error) {
+    Fail(job, error);
+    return false;
+  } catch (const std::exception& error) {
+    Fail(job, Error(ErrorCode::kInternal, error.what()));
+    return false;
+  }
+  return StepJob(job, now);
+}
+
+bool Pipeline::StepJob(PipelineJob& job, int64_t now) {
+  try {
     job.flow->Step(pool_, now);
   } catch (const Error& error) {
     Fail(job, error);
@@ -216,12 +226,13 @@ void Pipeline::Publish(const std::vector<PipelineJob*>& stepped) {
 }
 
 bool Pipeline::StepOnce(size_t* embedded) {
+  if (replay_) return ContinueReplay();
   std::vector<PipelineJob*> stepped;
   std::vector<std::pair<uint32_t, std::string>> cuts;
   const int64_t now = NowMicros();
   for (auto& job : jobs_) {
     const int64_t began = NowMicros();
-    if (!Advance(*job, now, nullptr)) continue;
+    if (!Advance(*job, now)) continue;
     if (embedded) *embedded += job->flow->embedded_taken();
     cuts.emplace_back(job->number, job->flow->TakeCut());
     job->busy_micros += NowMicros() - began;

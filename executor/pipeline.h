@@ -88,11 +88,13 @@ class Pipeline {
   uint64_t step() const { return step_; }
   // Jobs that come from a pipeline of more steps: their readers see step numbers that only grow.
   void SkipToStep(uint64_t step) { step_ = std::max(step_, step); }
+  // Recovery waits for a source that is away: the rest of the journal is replayed when it is back.
+  bool recovering() const { return replay_ != nullptr; }
   uint64_t checkpoints() const { return checkpoints_; }
   int64_t last_checkpoint_micros() const { return last_checkpoint_; }
   size_t longest_gap_micros() const { return longest_gap_; }
 
-  // Takes a checkpoint and returns when it is sealed. Not inside Between.
+  // Takes a checkpoint and returns when it is sealed; none while recovering. Not inside Between.
   void Checkpoint();
 
  private:
@@ -100,20 +102,31 @@ class Pipeline {
     SealedEpoch epoch;
     std::vector<StateWriter> writers;
   };
+  // Where the replay of the journal stands.
+  struct JournalReplay {
+    std::deque<uint64_t> epochs;  // Of files to read, the first one being read.
+    std::unique_ptr<RecordLogReader> reader;
+    uint64_t at = 0;
+  };
 
   void Post(std::function<void()> f);
   void Run();
   void RunTasks();
   void Wait();
   void Wake();
-  bool Advance(PipelineJob& job, int64_t now, const std::string* replay);
+  bool Advance(PipelineJob& job, int64_t now);
+  bool StepJob(PipelineJob& job, int64_t now);
   void Fail(PipelineJob& job, const Error& error);
   void CheckMemory(int64_t now);
   void End(PipelineJob& job, PipelineJob::State state);
   void Publish(const std::vector<PipelineJob*>& stepped);
   void WriteJournal(int64_t now, const std::vector<std::pair<uint32_t, std::string>>& cuts);
-  void ReplayJournal();
-  void ReplayRecord(const std::string& payload);
+  void BeginReplay();
+  // The journal's next steps; false when one has to wait for its source.
+  bool ContinueReplay();
+  bool ReplayRecord(const std::string& payload);
+  bool TakeReplayed(PipelineJob& job, const std::string& cut);
+  void FinishReplay();
   void OpenJournal(uint64_t epoch);
   std::string JournalPath(uint64_t epoch) const;
   std::vector<uint64_t> JournalEpochs() const;
@@ -135,6 +148,7 @@ class Pipeline {
   uint64_t step_ = 0;
   uint64_t epoch_ = 0;  // Of the last begun checkpoint.
   std::unique_ptr<RecordLog> journal_;
+  std::unique_ptr<JournalReplay> replay_;
   std::unique_ptr<RunningCheckpoint> checkpoint_;
   bool committing_ = false;
   int64_t next_checkpoint_ = 0;

@@ -27,6 +27,17 @@ Column ArrivalColumn(uint32_t scan, const TableScan::Arrivals& first, size_t siz
   return out;
 }
 
+std::optional<std::string> KeyOf(const RecordBlock& block, size_t record) {
+  if (block.keys.empty() || block.keys[record].second == RecordBlock::kNoKey) return {};
+  const auto [offset, size] = block.keys[record];
+  return std::string(block.data + offset, size);
+}
+
+std::optional<int64_t> TimeOf(const RecordBlock& block, size_t record) {
+  if (block.times.empty()) return {};
+  return block.times[record];
+}
+
 }  // namespace
 
 TableScan::TableScan(std::unique_ptr<Source> source,
@@ -50,7 +61,9 @@ void TableScan::RefreshPartitions() {
     positions_.emplace_back();
     moved_.push_back(0);
     finished_.push_back(0);
-    arrivals_.try_emplace(names[i], Arrivals{arrivals_.size(), 0});
+    fed_.push_back(0);
+    const auto arrivals = arrivals_.try_emplace(names[i], Arrivals{arrivals_.size(), 0}).first;
+    ever_fed_.push_back(arrivals->second.taken > 0);
     if (auto it = resume_.find(names[i]); it != resume_.end()) {
       source_->Seek(i, it->second);
       positions_[i] = it->second;
@@ -68,6 +81,7 @@ void TableScan::Take(size_t i, SourceBatch batch) {
   if (batch.size() == 0) return;
   Arrivals& arrivals = arrivals_.find(names_[i])->second;
   const Arrivals first = arrivals;
+  fed_[i] = ever_fed_[i] = 1;
   arrivals.taken += batch.size();
   work_[next_worker_].push_back({i, std::move(batch), first});
   next_worker_ = (next_worker_ + 1) % options_.partitions;
@@ -109,22 +123,25 @@ size_t TableScan::Poll() {
       if (size == 0 && stays) break;
     }
   }
-  ended_ = source_->bounded() && std::ranges::all_of(finished_, [](uint8_t f) { return f != 0; });
+  ended_ = source_->bounded() && !names_.empty() &&
+           std::ranges::all_of(finished_, [](uint8_t f) { return f != 0; });
   step_was_full_ = taken > 0 && taken >= share * names_.size();
   return taken;
 }
 
-void TableScan::Replay(const ScanCut& cut) {
+bool TableScan::Replay(const ScanCut& cut) {
   RefreshPartitions();
   for (const auto& [name, end] : cut.positions) {
     const size_t i = std::ranges::find(names_, name) - names_.begin();
     if (i == names_.size()) {
+      if (source_->remote()) return false;
       throw Error(ErrorCode::kIo, "source partition '" + name + "' is gone: cannot replay it");
     }
     while (positions_[i] != end) {
       const SourcePosition before = positions_[i];
       Take(i, source_->PollUntil(i, end, options_.batch_rows));
       if (positions_[i] == before) {
+        if (source_->remote()) return false;
         throw Error(ErrorCode::kIo,
                     "source partition '" + name + "' no longer reaches position " + end);
       }
@@ -132,6 +149,7 @@ void TableScan::Replay(const ScanCut& cut) {
   }
   ended_ = cut.ended;
   if (ended_) std::ranges::fill(finished_, uint8_t{1});
+  return true;
 }
 
 void TableScan::PushRows(Batch batch, size_t source_partition, PartitionContext* context,
@@ -172,7 +190,8 @@ void TableScan::Run(size_t p, PartitionContext* context, const Emit& emit) {
       const auto [offset, size] = block.records[r.record];
       rejects_[p].push_back({block.origin ? *block.origin : names_[w.source_partition],
                              std::to_string(block.PositionOf(r.record)), block.arrival_micros,
-                             std::move(r.reason), std::string(block.data + offset, size)});
+                             std::move(r.reason), std::string(block.data + offset, size),
+                             KeyOf(block, r.record), TimeOf(block, r.record)});
     }
     PushRows(std::move(rows), w.source_partition, context, emit);
   }
@@ -181,6 +200,7 @@ void TableScan::Run(size_t p, PartitionContext* context, const Emit& emit) {
 ScanCut TableScan::TakeCut() {
   ScanCut cut;
   for (size_t i = 0; i < names_.size(); ++i) {
+    fed_[i] = 0;
     if (std::exchange(moved_[i], 0)) cut.positions[names_[i]] = positions_[i];
   }
   cut.ended = ended_;
@@ -212,6 +232,9 @@ void TableScan::SetArrivals(std::map<std::string, Arrivals> arrivals) {
     arrivals.try_emplace(name, Arrivals{arrivals.size(), now.taken});
   }
   arrivals_ = std::move(arrivals);
+  for (size_t i = 0; i < names_.size(); ++i) {
+    ever_fed_[i] = arrivals_.find(names_[i])->second.taken > 0;
+  }
 }
 
 void TableScan::Seek(const std::map<std::string, SourcePosition>& positions, bool ended) {

@@ -20,6 +20,8 @@ struct TableReject {
   int64_t arrival_micros = 0;
   std::string reason;
   std::string raw;
+  std::optional<std::string> key;
+  std::optional<int64_t> time;  // Microseconds.
 };
 
 // What one step read, for the step journal: replaying it reads the same.
@@ -47,8 +49,9 @@ class TableScan {
   // are short: what a step does once a group, it then does for more rows. Returns the rows or
   // records taken.
   size_t Poll();
-  // Driver: takes exactly what `cut` names.
-  void Replay(const ScanCut& cut);
+  // Driver: takes exactly what `cut` names. False when the source is away: to be called again with
+  // the same cut.
+  bool Replay(const ScanCut& cut);
   // Worker `p`: decodes its share and pushes it, setting context->source_partition.
   void Run(size_t p, PartitionContext* context, const Emit& emit);
   // Driver, after the workers: the step's cut.
@@ -59,8 +62,8 @@ class TableScan {
   size_t source_partitions() const { return names_.size(); }
   const std::string& partition_name(size_t i) const { return names_[i]; }
   // Whether partition i yielded something in the running step; since the start.
-  bool moved(size_t i) const { return moved_[i]; }
-  bool ever_moved(size_t i) const { return !positions_[i].empty(); }
+  bool moved(size_t i) const { return fed_[i]; }
+  bool ever_moved(size_t i) const { return ever_fed_[i]; }
 
   std::vector<TableReject> TakeRejects();
   void SetCounts(uint64_t rows_in, uint64_t rejected) {
@@ -73,6 +76,10 @@ class TableScan {
   void OnReady(std::function<void()> f) { source_->OnReady(std::move(f)); }
   // Positions of all partitions, for a checkpoint; and back.
   std::map<std::string, SourcePosition> Positions() const;
+  // A checkpoint takes the positions as they are; it has been sealed.
+  void BeginCheckpoint() { checkpointed_ = Positions(); }
+  void Commit() { source_->Commit(checkpointed_); }
+  TransportStatus status() const { return source_->Status(); }
   void Seek(const std::map<std::string, SourcePosition>& positions, bool ended);
   // The order of arrival so far: of each source partition its number and what it gave.
   struct Arrivals {
@@ -99,7 +106,9 @@ class TableScan {
   std::vector<std::unique_ptr<Decoder>> decoders_;  // One a partition of the pipeline.
   std::vector<std::string> names_;
   std::vector<SourcePosition> positions_;
-  std::vector<uint8_t> moved_, finished_;
+  std::vector<uint8_t> moved_, finished_;   // The position moved in this step; it has ended.
+  std::vector<uint8_t> fed_, ever_fed_;     // Gave rows or records in this step; ever.
+  std::map<std::string, SourcePosition> checkpointed_;
   std::map<std::string, SourcePosition> resume_;  // Of partitions not seen again yet.
   std::map<std::string, Arrivals> arrivals_;
   std::vector<std::vector<Work>> work_;  // By pipeline partition.

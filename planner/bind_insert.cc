@@ -73,7 +73,21 @@ class InsertBinder {
                               table_.name, table_.connector->name),
                   insert_.target.range);
     }
+    if (table_.connector) CheckMetadata(*table_.connector);
   }
+  void CheckMetadata(const ConnectorDef& connector) const {
+    for (const TableColumn& column : table_.columns) {
+      if (column.kind != TableColumn::Kind::kMetadata || column.is_virtual) continue;
+      const auto known =
+          std::ranges::find(connector.metadata, column.metadata_key, &MetadataColumn::key);
+      if (known != connector.metadata.end() && known->writable) continue;
+      throw Error(ErrorCode::kInvalidOption,
+                  fmt::format("column \"{}\" of \"{}\" is metadata that cannot be written",
+                              column.name, table_.name),
+                  insert_.target.range, "declare it VIRTUAL");
+    }
+  }
+
   // Sets targets_, the table columns that the query's columns go to, and constants_.
   void FindTargets() {
     constants_.assign(table_.columns.size(), nullptr);

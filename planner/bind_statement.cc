@@ -228,7 +228,9 @@ Schema ErrorsSchemaOfTable() {
           {"position", TypeId::kString},
           {"time", Type::MakeTimestampLtz(3)},
           {"reason", TypeId::kString},
-          {"raw", TypeId::kBytes}};
+          {"raw", TypeId::kBytes},
+          {"record_key", TypeId::kBytes},
+          {"record_time", Type::MakeTimestampLtz(3)}};
 }
 
 Schema ErrorsSchemaOfJob() {

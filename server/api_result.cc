@@ -31,6 +31,22 @@ uint64_t Repetitions(const Batch& batch, size_t row) {
   return static_cast<uint64_t>(weight < 0 ? -weight : weight);
 }
 
+// How far the readers of topics are behind.
+void AppendLag(const JobInfo& job, JsonWriter* json) {
+  json->Key("lag").BeginArray();
+  for (const auto& [table, lag] : job.lag) {
+    json->BeginObject()
+        .Field("table", table)
+        .Field("partition", lag.partition)
+        .Field("position", lag.position)
+        .Field("end", lag.end)
+        .Field("records", lag.records())
+        .Field("seconds", lag.seconds)
+        .EndObject();
+  }
+  json->EndArray();
+}
+
 }  // namespace
 
 size_t AppendJsonRows(const StatementResult& result, const ResultStyle& style, std::string* out) {
@@ -134,6 +150,9 @@ void AppendJsonJob(const JobInfo& job, std::string* out) {
       &json);
   json.Field("wall_seconds", job.wall_seconds).Field("busy_seconds", job.busy_seconds);
   AppendStrings("reads", job.reads, &json);
+  AppendStrings("notices", job.notices, &json);
+  json.Field("recovering", job.recovering);
+  AppendLag(job, &json);
   json.EndObject();
 }
 

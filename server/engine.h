@@ -41,6 +41,9 @@ struct JobInfo {
   int64_t last_checkpoint_micros = 0;
   double wall_seconds = 0, busy_seconds = 0;
   std::vector<std::string> reads;
+  bool recovering = false;           // Waits for a source before it goes on from where it was.
+  std::vector<std::string> notices;  // What keeps its sources and sinks from working now.
+  std::vector<std::pair<std::string, SourceLag>> lag;  // By table.
 };
 
 struct StatementResult {

@@ -1,6 +1,7 @@
 // Jobs: started, found, stopped, dropped; which pipeline each runs in.
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -59,6 +60,11 @@ size_t Engine::State::PartitionsOf(uint32_t pipeline, const Session& session) {
   return it->second;
 }
 
+// Where a job's sinks keep what is on its way out.
+std::string Engine::State::SinkDirectory(uint32_t job) const {
+  return store ? store->directory() + "/sinks/" + std::to_string(job) : "";
+}
+
 std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Plan& plan,
                                                     const Session& session) {
   DataflowOptions flow_options;
@@ -74,6 +80,7 @@ std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Pla
     flow_options.memory_limit = static_cast<size_t>(GetSizeBytes(setting, "memory.limit", 0));
   }
   flow_options.base_directory = options.base_directory;
+  flow_options.state_directory = SinkDirectory(record.number);
   auto job = std::make_unique<PipelineJob>();
   job->number = record.number;
   job->name = record.name;
@@ -128,6 +135,10 @@ uint32_t Engine::State::PipelineFor(const Plan& plan, uint32_t job) {
 void Engine::State::MergePipelines(uint32_t into, uint32_t from) {
   Pipeline& target = *pipelines.at(into);
   Pipeline& source = *pipelines.at(from);
+  if (source.recovering() || target.recovering()) {
+    throw Error(ErrorCode::kNotReady, "a view that the query reads is still being recovered: its "
+                                      "source does not answer");
+  }
   source.Checkpoint();
   std::vector<std::unique_ptr<PipelineJob>> moved;
   source.Between([&] {
@@ -223,6 +234,11 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
     info.checkpoints = pipeline.checkpoints();
     info.last_checkpoint_micros = pipeline.last_checkpoint_micros();
     const int64_t end = job.ended_micros ? job.ended_micros : NowMicros();
+    info.recovering = pipeline.recovering();
+    for (auto& [table, status] : flow.TransportStates()) {
+      if (!status.notice.empty()) info.notices.push_back(table + ": " + status.notice);
+      for (SourceLag& lag : status.lag) info.lag.emplace_back(table, std::move(lag));
+    }
     info.wall_seconds = static_cast<double>(end - job.started_micros) / 1e6;
     info.busy_seconds = static_cast<double>(job.busy_micros) / 1e6;
   });
@@ -264,6 +280,8 @@ void Engine::State::RemoveJob(uint32_t number) {
     partitions.erase(id);
   }
   if (!store) return;
+  std::error_code ignored;  // What cannot be removed is in nobody's way: numbers do not come again.
+  std::filesystem::remove_all(SinkDirectory(number), ignored);
   store->DropOperators(operators);
   if (empty) store->DropPipeline(id);
   const std::pair<std::string, std::optional<std::string>> ended[] = {

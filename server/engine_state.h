@@ -127,6 +127,7 @@ struct Engine::State {
   // own.
   JobRecord& StartJob(JobRecord record, const Plan& plan, const Session& session);
   std::unique_ptr<PipelineJob> MakeJob(JobRecord& record, const Plan& plan, const Session& session);
+  std::string SinkDirectory(uint32_t job) const;
   size_t PartitionsOf(uint32_t pipeline, const Session& session);
   uint32_t PipelineFor(const Plan& plan, uint32_t job);
   void MergePipelines(uint32_t into, uint32_t from);

@@ -101,6 +101,37 @@ void AppendJobs(const std::vector<JobInfo>& jobs, Page* page) {
   }
 }
 
+void AppendLag(const std::vector<JobInfo>& jobs, Page* page) {
+  struct LagMetric {
+    std::string_view name, help;
+    double (*value)(const SourceLag&);
+  };
+  constexpr LagMetric kMetrics[] = {
+      {"millrace_source_kafka_lag_records", "Records that are there and not read yet.",
+       [](const SourceLag& lag) { return static_cast<double>(lag.records()); }},
+      {"millrace_source_kafka_lag_seconds", "Age of the last record read, while there are more.",
+       [](const SourceLag& lag) { return lag.seconds; }},
+      {"millrace_source_kafka_position_offset", "The next record to read.",
+       [](const SourceLag& lag) { return static_cast<double>(lag.position); }},
+      {"millrace_source_kafka_end_offset", "Where the next record will be written.",
+       [](const SourceLag& lag) { return static_cast<double>(lag.end); }},
+  };
+  for (const LagMetric& metric : kMetrics) {
+    bool first = true;
+    for (const JobInfo& job : jobs) {
+      for (const auto& [table, lag] : job.lag) {
+        if (std::exchange(first, false)) page->Metric(metric.name, "gauge", metric.help);
+        const size_t slash = lag.partition.rfind('/');
+        page->Sample(metric.name,
+                     Label("pipeline", job.name) + "," + Label("table", table) + "," +
+                         Label("topic", lag.partition.substr(0, slash)) + "," +
+                         Label("partition", lag.partition.substr(slash + 1)),
+                     metric.value(lag));
+      }
+    }
+  }
+}
+
 void AppendStates(const std::vector<JobInfo>& jobs, Page* page) {
   std::map<std::string, uint64_t> states{
       {"RUNNING", 0}, {"FINISHED", 0}, {"FAILED", 0}, {"STOPPED", 0}};
@@ -176,6 +207,7 @@ std::string MetricsPage(const Engine& engine, const HttpMetrics& http, double st
   const std::vector<JobInfo> jobs = engine.Jobs();
   AppendStates(jobs, &page);
   AppendJobs(jobs, &page);
+  AppendLag(jobs, &page);
   http.AppendTo(&out);
   return out;
 }

@@ -291,7 +291,7 @@ BOOST_AUTO_TEST_CASE(DependenciesHoldTheirTables) {
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_CASE(SystemViewSchemas) {
-  BOOST_TEST(ErrorsSchemaOfTable().size() == 5);
+  BOOST_TEST(ErrorsSchemaOfTable().size() == 7);
   BOOST_TEST(ErrorsSchemaOfJob()[2].name == "row");
   BOOST_TEST(LateSchema()[1].type.ToString() == "TIMESTAMP(3)");
 }

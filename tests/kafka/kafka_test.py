@@ -1,0 +1,442 @@
+#!/usr/bin/env python3
+"""Kafka: sources, sinks and what goes wrong, against a real broker that scripts/kafka starts on free
+ports of 127.0.0.1.
+
+    tests/kafka/kafka_test.py MILLRACE_BINARY KAFKA_TOOL [unittest's arguments]
+
+Ends with 77, and says how many tests that leaves out, where no broker can be had.
+"""
+
+import http.client
+import json
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+START_SECONDS = 60
+SETTLE_SECONDS = 60
+SKIPPED = 77
+SCRIPT = pathlib.Path(__file__).resolve().parent.parent.parent / "scripts" / "kafka"
+BINARY = TOOL = ""
+BROKER = None
+
+
+class Broker:
+    """One Kafka broker over a directory; it keeps its port when it is started again."""
+
+    def __init__(self, home):
+        self.directory = str(home)
+        self.address = ""
+
+    def start(self):
+        self.address = subprocess.run(
+            [SCRIPT, "start", "--dir", self.directory], check=True, stdout=subprocess.PIPE,
+            text=True, timeout=120).stdout.strip()
+
+    def stop(self, *how):
+        subprocess.run([SCRIPT, "stop", "--dir", self.directory, *how], check=True, timeout=120)
+
+    def tool(self, *arguments, text=None):
+        done = subprocess.run([TOOL, self.address, *map(str, arguments)], input=text, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+        if done.returncode != 0:
+            raise AssertionError(f"kafka_tool {arguments}: {done.stderr}")
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def create(self, topic, partitions=1):
+        self.tool("create", topic, partitions)
+
+    def produce(self, topic, messages):
+        """Of (partition, key, value); None: none."""
+        def field(value):
+            return "\\N" if value is None else value if isinstance(value, str) else json.dumps(value)
+        self.tool("produce", topic, text="".join(
+            f"{partition}\t{field(key)}\t{field(value)}\n" for partition, key, value in messages))
+
+    def consume(self, topic, level="read_committed"):
+        """(partition, offset, key, value) of all messages; None: none."""
+        return [(int(p), int(o), None if k == "\\N" else k, None if v == "\\N" else v)
+                for p, o, k, v in self.tool("consume", topic, level)]
+
+
+class Server:
+    """One life of a millrace server over a directory."""
+
+    def __init__(self, home, checkpoints="100 ms"):
+        self.log_path = pathlib.Path(home) / "server.log"
+        self.log = open(self.log_path, "ab")
+        begin = self.log.tell()
+        self.process = subprocess.Popen(
+            [BINARY, "server", "--port", "0", "--data-dir", str(pathlib.Path(home) / "data"), "-D",
+             f"checkpoint.interval={checkpoints}"],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.port = self.await_port(begin)
+
+    def await_port(self, begin):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            text = self.log_path.read_bytes()[begin:].decode("utf-8")
+            found = re.findall(r"listening on http://127\.0\.0\.1:(\d+)", text)
+            if found:
+                return int(found[0])
+            time.sleep(0.01)
+        raise AssertionError("the server does not start:\n" + self.log_path.read_text())
+
+    def request(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            headers = {"Content-Type": "application/json"} if body is not None else {}
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            text = response.read().decode("utf-8")
+            if response.getheader("Content-Type", "").startswith("application/json"):
+                return response.status, json.loads(text)
+            return response.status, text
+        finally:
+            connection.close()
+
+    def sql(self, text):
+        """The rows of the last statement."""
+        status, body = self.request("POST", "/v1/sql", json.dumps({"sql": text}))
+        if status != 200:
+            raise AssertionError(f"{status} {body}")
+        return [tuple(row) for row in body["results"][-1].get("rows", [])]
+
+    def error(self, text):
+        status, body = self.request("POST", "/v1/sql", json.dumps({"sql": text}))
+        if status == 200:
+            raise AssertionError(f"no error: {body}")
+        return body["error"]
+
+    def job(self, name):
+        return self.request("GET", f"/v1/jobs/{name}")[1]
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(START_SECONDS)
+        finally:
+            self.process.kill()
+            self.log.close()
+
+
+def await_equal(expected, actual, *more):
+    """Calls `actual` until it gives `expected`."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    found = None
+    while time.monotonic() < deadline:
+        found = actual()
+        if found == expected:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{found} instead of {expected}" + "".join(f"\n{m()}" for m in more))
+
+
+class KafkaTest(unittest.TestCase):
+    """A server of its own for each test; the broker is shared."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="millrace-kafka-"))
+        self.server = Server(self.home)
+        self.topic = self._testMethodName.replace("test_", "")
+
+    def tearDown(self):
+        code = self.server.stop() if self.server.process.poll() is None else 0
+        if code != 0:
+            print((self.home / "server.log").read_text(), file=sys.stderr)
+        shutil.rmtree(self.home)
+        self.assertEqual(code, 0)
+
+    def table(self, name, columns, *options, topic=None, connector="kafka"):
+        lines = [f"'connector' = '{connector}'",
+                 f"'properties.bootstrap.servers' = '{BROKER.address}'"]
+        if topic != "":
+            lines.append(f"'topic' = '{topic or self.topic}'")
+        self.server.sql(f"CREATE TABLE {name} ({columns}) WITH ({', '.join([*lines, *options])})")
+
+    def rows(self, view):
+        return sorted(self.server.sql(f"SELECT * FROM {view}"), key=repr)
+
+    def await_rows(self, view, rows):
+        await_equal(sorted(rows, key=repr), lambda: self.rows(view),
+                    lambda: self.server.job(view))
+
+    def await_finished(self, job):
+        await_equal("FINISHED", lambda: self.server.job(job)["state"],
+                    lambda: self.server.job(job))
+
+    def restart(self):
+        self.server.kill()
+        self.server = Server(self.home)
+
+
+JSON = "'format' = 'json'"
+EARLIEST = "'scan.startup.mode' = 'earliest-offset'"
+BOUNDED = "'scan.bounded.mode' = 'latest-offset'"
+
+
+class SourceTest(KafkaTest):
+    def test_source_restarts(self):
+        BROKER.create(self.topic, 2)
+        BROKER.produce(self.topic, [(i % 2, None, {"id": i, "k": i % 3}) for i in range(300)])
+        self.table("t", "id BIGINT, k INT", JSON, EARLIEST)
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT k, COUNT(*), SUM(id) FROM t GROUP BY k")
+        total = [(k, 100, sum(range(k, 300, 3))) for k in range(3)]
+        self.await_rows("v", total)
+        for life in range(3):
+            BROKER.produce(self.topic, [(0, None, {"id": 1000, "k": life})] * 10)
+            total[life] = (life, 110, total[life][2] + 10000)
+            self.await_rows("v", total)
+            self.restart()
+            self.assertEqual(self.rows("v"), total)
+
+    def test_metadata_and_keys(self):
+        BROKER.create(self.topic, 3)
+        BROKER.produce(self.topic, [
+            (1, {"id": 7}, {"v": "a"}), (2, {"id": 8}, {"v": "b"}), (2, None, {"v": "c"}),
+            (1, {"id": 9}, None)])
+        self.table("t", "key_id INT, v STRING, `topic` STRING METADATA VIRTUAL, "
+                   "p INT METADATA FROM 'partition' VIRTUAL, `offset` BIGINT METADATA VIRTUAL, "
+                   "at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL, "
+                   "kind STRING METADATA FROM 'timestamp-type' VIRTUAL, "
+                   "h MAP<STRING, BYTES> METADATA FROM 'headers' VIRTUAL",
+                   "'key.format' = 'json'", "'key.fields' = 'key_id'",
+                   "'key.fields-prefix' = 'key_'", "'value.format' = 'json'",
+                   "'value.fields-include' = 'EXCEPT_KEY'", EARLIEST, BOUNDED)
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT key_id, v, `topic`, p, `offset`, kind, "
+                        "at > TIMESTAMP '2024-01-01 00:00:00', CARDINALITY(h) FROM t")
+        self.await_finished("v")
+        # A message without a value has no row.
+        self.assertEqual(self.rows("v"), sorted([
+            (7, "a", self.topic, 1, 0, "CreateTime", True, 0),
+            (8, "b", self.topic, 2, 0, "CreateTime", True, 0),
+            (None, "c", self.topic, 2, 1, "CreateTime", True, 0)], key=repr))
+
+    def test_raw_and_csv(self):
+        BROKER.create(self.topic, 1)
+        BROKER.produce(self.topic, [(0, "x", "1,one"), (0, "y", None), (0, None, "2,two")])
+        self.table("r", "k STRING, v STRING", "'key.format' = 'raw'", "'key.fields' = 'k'",
+                   "'value.format' = 'raw'", "'value.fields-include' = 'EXCEPT_KEY'", EARLIEST,
+                   BOUNDED)
+        self.table("c", "n INT, name STRING", "'value.format' = 'csv'", EARLIEST, BOUNDED)
+        self.server.sql("CREATE MATERIALIZED VIEW rv AS SELECT * FROM r; "
+                        "CREATE MATERIALIZED VIEW cv AS SELECT * FROM c")
+        self.await_finished("rv")
+        self.await_finished("cv")
+        self.assertEqual(self.rows("rv"), [("x", "1,one"), ("y", None), (None, "2,two")])
+        self.assertEqual(self.rows("cv"), [(1, "one"), (2, "two")])
+
+    def test_start_and_end(self):
+        BROKER.create(self.topic, 2)
+        BROKER.produce(self.topic, [(i % 2, None, {"id": i}) for i in range(20)])
+        p = "partition:0,offset:%d;partition:1,offset:%d"
+        cases = {
+            "earliest": (["'scan.startup.mode' = 'earliest-offset'"], list(range(20))),
+            "latest": (["'scan.startup.mode' = 'latest-offset'"], []),
+            "grouped": (["'scan.startup.mode' = 'group-offsets'"], list(range(20))),
+            "specific": (["'scan.startup.mode' = 'specific-offsets'",
+                          f"'scan.startup.specific-offsets' = '{p % (8, 9)}'"], [16, 18, 19]),
+            "early": (["'scan.startup.mode' = 'timestamp'",
+                       "'scan.startup.timestamp-millis' = '0'"], list(range(20))),
+            "late": (["'scan.startup.mode' = 'timestamp'",
+                      "'scan.startup.timestamp-millis' = '99999999999999'"], [])}
+        for name, (options, expected) in cases.items():
+            self.table(name, "id BIGINT", JSON, *options, BOUNDED)
+            self.server.sql(f"CREATE MATERIALIZED VIEW v_{name} AS SELECT id FROM {name}")
+        self.table("stopped", "id BIGINT", JSON, EARLIEST, "'scan.bounded.mode' = 'specific-offsets'",
+                   f"'scan.bounded.specific-offsets' = '{p % (2, 3)}'")
+        self.server.sql("CREATE MATERIALIZED VIEW v_stopped AS SELECT id FROM stopped")
+        cases["stopped"] = ([], [0, 1, 2, 3, 5])
+        for name, (_, expected) in cases.items():
+            self.await_finished(f"v_{name}")
+            self.assertEqual(sorted(r[0] for r in self.rows(f"v_{name}")), expected, name)
+
+    def test_group_offsets(self):
+        BROKER.create(self.topic, 1)
+        BROKER.produce(self.topic, [(0, None, {"id": i}) for i in range(10)])
+        group = f"'properties.group.id' = '{self.topic}'"
+        self.table("t", "id BIGINT", JSON, group)
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT COUNT(*) FROM t")
+        self.await_rows("v", [(10,)])
+        await_equal([["0", "10"]], lambda: BROKER.tool("committed", self.topic, self.topic))
+        BROKER.produce(self.topic, [(0, None, {"id": i}) for i in range(3)])
+        self.await_rows("v", [(13,)])
+        await_equal([["0", "13"]], lambda: BROKER.tool("committed", self.topic, self.topic))
+        self.server.sql("CREATE MATERIALIZED VIEW w AS SELECT id FROM t")
+        BROKER.produce(self.topic, [(0, None, {"id": 77})])
+        self.await_rows("w", [(77,)])
+        lag = self.server.job("v")["lag"]
+        self.assertEqual([(x["table"], x["partition"], x["position"], x["end"], x["records"])
+                          for x in lag], [("t", f"{self.topic}/0", 14, 14, 0)])
+        page = self.server.request("GET", "/metrics")[1]
+        self.assertIn(f'millrace_source_kafka_lag_records{{pipeline="v",table="t",'
+                      f'topic="{self.topic}",partition="0"}} 0', page)
+
+    def test_poison(self):
+        BROKER.create(self.topic, 1)
+        BROKER.produce(self.topic, [(0, "a", {"id": 1}), (0, "b", "{broken"),
+                                    (0, None, {"id": "x"}), (0, "d", {"id": 4})])
+        self.table("t", "id BIGINT", JSON, EARLIEST)
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT id FROM t")
+        self.await_rows("v", [(1,), (4,)])
+        errors = ("SELECT \"partition\", \"position\", CAST(raw AS STRING), "
+                  "CAST(record_key AS STRING), record_time IS NOT NULL "
+                  "FROM t$errors ORDER BY \"position\"")
+        expected = [(f"{self.topic}/0", "1", "{broken", "b", True),
+                    (f"{self.topic}/0", "2", '{"id": "x"}', None, True)]
+        await_equal(expected, lambda: self.server.sql(errors))
+        self.restart()
+        self.assertEqual(self.server.sql(errors), expected)
+
+    def test_new_partitions_and_topics(self):
+        BROKER.create(f"{self.topic}_1", 1)
+        BROKER.produce(f"{self.topic}_1", [(0, None, {"id": 1})])
+        self.table("t", "id BIGINT", JSON, "'scan.startup.mode' = 'latest-offset'",
+                   "'scan.topic-partition-discovery.interval' = '100 ms'",
+                   f"'topic-pattern' = '{self.topic}_[0-9]+'", topic="")
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT id FROM t")
+        await_equal(1, lambda: len(self.server.job("v")["lag"]))
+        BROKER.produce(f"{self.topic}_1", [(0, None, {"id": 2})])
+        self.await_rows("v", [(2,)])
+        BROKER.tool("grow", f"{self.topic}_1", 2)
+        BROKER.produce(f"{self.topic}_1", [(1, None, {"id": 3})])
+        self.await_rows("v", [(2,), (3,)])
+        BROKER.create(f"{self.topic}_2", 1)
+        BROKER.produce(f"{self.topic}_2", [(0, None, {"id": 4})])
+        self.await_rows("v", [(2,), (3,), (4,)])
+
+    def test_watermark_per_partition(self):
+        BROKER.create(self.topic, 3)
+        def message(partition, second):
+            return (partition, None, {"ts": f"2024-05-01 00:00:{second:02}"})
+        self.table("t", "ts TIMESTAMP(3), WATERMARK FOR ts AS ts", JSON, EARLIEST)
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT window_start, COUNT(*) FROM TABLE("
+                        "TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND)) "
+                        "GROUP BY window_start, window_end EMIT ON WINDOW CLOSE")
+        BROKER.produce(self.topic, [message(0, 5), message(1, 1)])
+        await_equal(2, lambda: self.server.job("v")["rows_in"])
+        # Partition 0 goes ahead; 1 holds the window open, 2 never had a row and holds nothing back.
+        BROKER.produce(self.topic, [message(0, 50)])
+        await_equal(3, lambda: self.server.job("v")["rows_in"])
+        BROKER.produce(self.topic, [message(1, 2)])
+        await_equal(4, lambda: self.server.job("v")["rows_in"])
+        self.assertEqual(self.rows("v"), [])
+        self.assertEqual(self.server.job("v")["held_back_by"], f"t/{self.topic}/1")
+        BROKER.produce(self.topic, [message(1, 12)])
+        self.await_rows("v", [("2024-05-01T00:00:00.000", 3)])
+
+    def test_missing_topic(self):
+        self.table("t", "id BIGINT", JSON, EARLIEST)
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT id FROM t")
+        await_equal(True, lambda: any(self.topic in n for n in self.server.job("v")["notices"]))
+        self.assertEqual(self.server.job("v")["state"], "RUNNING")
+        BROKER.create(self.topic, 1)
+        BROKER.produce(self.topic, [(0, None, {"id": 5})])
+        self.await_rows("v", [(5,)])
+        await_equal([], lambda: self.server.job("v")["notices"])
+
+    def test_recreated_topic(self):
+        BROKER.create(self.topic, 1)
+        BROKER.produce(self.topic, [(0, None, {"id": i}) for i in range(50)])
+        for name, how in (("strict", "fail"), ("again", "earliest")):
+            self.table(name, "id BIGINT", JSON, EARLIEST, f"'scan.offset-out-of-range' = '{how}'")
+            self.server.sql(f"CREATE MATERIALIZED VIEW v_{name} AS SELECT COUNT(*) FROM {name}")
+            self.await_rows(f"v_{name}", [(50,)])
+        self.assertEqual(self.server.stop(), 0)
+        BROKER.tool("delete", self.topic)
+        time.sleep(0.5)  # Deletion goes on behind the answer.
+        BROKER.create(self.topic, 1)
+        BROKER.produce(self.topic, [(0, None, {"id": i}) for i in range(2)])
+        self.server = Server(self.home)
+        self.await_rows("v_again", [(52,)])
+        await_equal("FAILED", lambda: self.server.job("v_strict")["state"])
+        message = self.server.job("v_strict")["error"]["message"]
+        self.assertIn(f"offset 50 of {self.topic}/0 is out of range", message)
+
+    def test_options(self):
+        def refused(*options, columns="id BIGINT"):
+            lines = ["'connector' = 'kafka'", "'properties.bootstrap.servers' = 'x:1'", *options]
+            self.server.sql("DROP TABLE IF EXISTS t")
+            body = self.server.request("POST", "/v1/sql", json.dumps({"sql":
+                f"CREATE TABLE t ({columns}) WITH ({', '.join(lines)}); EXPLAIN SELECT * FROM t"}))
+            self.assertNotEqual(body[0], 200, body)
+            return body[1]["error"]["message"]
+        topic = "'topic' = 'a'"
+        self.assertIn("'topic' is missing", refused(JSON))
+        self.assertIn("exclude each other", refused(JSON, topic, "'topic-pattern' = 'a'"))
+        self.assertIn("format", refused(topic))
+        self.assertIn("needs 'key.fields'", refused(topic, JSON, "'key.format' = 'json'"))
+        self.assertIn("no column 'x'",
+                      refused(topic, JSON, "'key.format' = 'json'", "'key.fields' = 'x'"))
+        self.assertIn("EXCEPT_KEY", refused(topic, JSON, "'key.format' = 'json'",
+                                            "'key.fields' = 'id'", "'key.fields-prefix' = 'i'"))
+        self.assertIn("specific-offsets", refused(topic, JSON,
+                                                  "'scan.startup.mode' = 'specific-offsets'"))
+        self.assertIn("properties.no.such", refused(topic, JSON, "'properties.no.such' = '1'"))
+        self.assertIn("JKS", refused(topic, JSON, "'properties.ssl.truststore.location' = '/a.jks'"))
+        self.assertIn("unknown option 'json.ignore-parse-errors'", refused(topic, "'value.format' = 'json'",
+                                            "'json.ignore-parse-errors' = 'true'"))
+
+
+class BrokerTest(KafkaTest):
+    """The broker goes away and comes back."""
+
+    def test_away_at_start_and_later(self):
+        BROKER.create(self.topic, 1)
+        BROKER.produce(self.topic, [(0, None, {"id": 1})])
+        self.table("t", "id BIGINT", JSON, EARLIEST)
+        BROKER.stop("--kill")
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT id FROM t")
+        await_equal(True, lambda: len(self.server.job("v")["notices"]) == 1)
+        self.assertEqual(self.server.job("v")["state"], "RUNNING")
+        BROKER.start()
+        self.await_rows("v", [(1,)])
+        BROKER.stop()
+        await_equal(True, lambda: len(self.server.job("v")["notices"]) == 1)
+        # What readers saw is there again once the broker is, however the server ended.
+        self.server.kill()
+        self.server = Server(self.home)
+        BROKER.start()
+        BROKER.produce(self.topic, [(0, None, {"id": 2})])
+        self.await_rows("v", [(1,), (2,)])
+        await_equal([], lambda: self.server.job("v")["notices"])
+
+
+def main():
+    global BINARY, TOOL, BROKER
+    if len(sys.argv) < 3:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    BINARY, TOOL = (str(pathlib.Path(a).resolve()) for a in sys.argv[1:3])
+    tests = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    jars = subprocess.run([SCRIPT, "jars"], check=False)
+    if jars.returncode == SKIPPED:
+        print(f"{tests.countTestCases()} tests SKIPPED: no Kafka broker can be had here")
+        return SKIPPED
+    jars.check_returncode()
+    home = tempfile.mkdtemp(prefix="millrace-broker-")
+    BROKER = Broker(home)
+    BROKER.start()
+    try:
+        return 0 if unittest.main(argv=[sys.argv[0], *sys.argv[3:]],
+                                  exit=False).result.wasSuccessful() else 1
+    finally:
+        BROKER.stop("--kill")
+        shutil.rmtree(home)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
