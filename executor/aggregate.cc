@@ -26,6 +26,7 @@ AggregateOperator::AggregateOperator(AggregateOptions options, PartitionContext*
     : options_(std::move(options)),
       context_(context),
       global_(options_.plan.keys.empty()),
+      ttl_(windowed() || global_ ? 0 : options_.plan.state_ttl),
       window_prefix_(kTimeKeyBytes * (options_.plan.window_end.has_value() +
                                       options_.plan.window_start.has_value())),
       groups_(LayOut(), options_.tracked) {
@@ -86,6 +87,8 @@ size_t AggregateOperator::LayOut() {
     call.values = std::make_unique<ValueTable>(at, ordered, options_.tracked);
     at += sizeof(char*);
   }
+  changed_at_offset_ = at;
+  if (ttl_ > 0) at += sizeof(int64_t);
   return at - GroupTable::kPayload;
 }
 
@@ -133,6 +136,7 @@ void AggregateOperator::Register(char* group) {
     GroupTable::header(group).vnode = static_cast<uint8_t>(VnodeOf(hash));
   }
   if (windowed()) windows_[WindowEnd(group)].push_back(group);
+  if (ttl_ > 0) ChangedAt(group) = context_->eval.now.micros;
 }
 
 // Before the groups change: their checkpoint copy, and what was emitted of them.
@@ -207,16 +211,23 @@ void AggregateOperator::Update(const Batch& batch) {
   }
 }
 
+// The group of each row, in rows_.
+void AggregateOperator::FindGroups(const Batch& batch) {
+  rows_.resize(batch.size);
+  // New groups are registered before Touch() looks at them; a new group exists nowhere yet.
+  groups_.FindOrInsert(RowKeys(batch, options_.plan.keys), rows_,
+                       [this](char* row, size_t) { Register(row); });
+  if (ttl_ > 0) Renew(rows_);
+}
+
 void AggregateOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit&) {
   if (windowed() && options_.plan.decides_late && time.before != kMinWatermark) {
     DropLateRows(time, &batch);
   }
   if (batch.size == 0) return;
+  if (ttl_ > 0 && !options_.append_only) return held_.push_back(std::move(batch));
   MakeStandingGroups();
-  rows_.resize(batch.size);
-  // New groups are registered before Touch() looks at them; a new group exists nowhere yet.
-  groups_.FindOrInsert(RowKeys(batch, options_.plan.keys), rows_,
-                       [this](char* row, size_t) { Register(row); });
+  FindGroups(batch);
   Touch(rows_, time);
   Update(batch);
 }
@@ -290,7 +301,10 @@ void AggregateOperator::EmitRows(std::span<const char* const> states,
 void AggregateOperator::DropEmptied() {
   std::vector<char*> emptied;
   for (const Touched& t : touched_) {
-    if (!Exists(t.group) && Rows(t.group) == 0 && !windowed()) emptied.push_back(t.group);
+    if (Exists(t.group) || windowed()) continue;
+    // More may have been taken back than was there if the rest had expired.
+    if (Rows(t.group) == 0 || ttl_ > 0) emptied.push_back(t.group);
+    if (ttl_ > 0) context_->dropped_rows += static_cast<uint64_t>(-Rows(t.group));
   }
   for (char* group : emptied) DropGroup(group);
 }
@@ -392,8 +406,10 @@ void AggregateOperator::CloseWindows(const StepTime& time, const Emit& emit) {
 
 void AggregateOperator::OnStep(const StepTime& time, const Emit& emit) {
   MakeStandingGroups();
+  if (!held_.empty()) TakeHeld(time);
   if (!touched_.empty()) EmitChanges(emit);
   if (windowed()) CloseWindows(time, emit);
+  if (ttl_ > 0) SweepExpired();
   if (heap_->arena.allocated() > compact_at_) CompactHeap();
 }
 

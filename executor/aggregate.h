@@ -5,7 +5,12 @@
 //
 // State rows: key := window_end window_start (window aggregates) and the other keys, so that
 // closing is a range in the store;
-//             value := rows:fixed64, then per call its state's bytes or its own serialisation.
+//             value := rows:fixed64, then per call its state's bytes or its own serialisation,
+//                      and with a TTL the step's clock when the group last changed:fixed64.
+//
+// With a TTL a group that has not changed for so long begins anew, whether it is still there or was
+// swept away; its row stays in the result. What is taken back from a group that begins anew went
+// with it and is dropped.
 #pragma once
 
 #include <map>
@@ -23,9 +28,10 @@ struct AggregateOptions {
   Aggregate plan;
   Schema input;  // For late rows.
   Schema output;
-  bool upsert = false;   // Every consumer keeps rows by the group key, so an update needs no -1.
-  bool tracked = false;  // Checkpoints are taken.
-  OperatorId id = 0;     // This operator's state; DISTINCT and MIN/MAX sets have id + 1 + call.
+  bool upsert = false;  // Every consumer keeps rows by the group key, so an update needs no -1.
+  bool append_only = false;  // The input is.
+  bool tracked = false;      // Checkpoints are taken.
+  OperatorId id = 0;         // This operator's state; DISTINCT and MIN/MAX sets have id + 1 + call.
 };
 
 class AggregateOperator final : public Operator {
@@ -63,6 +69,15 @@ class AggregateOperator final : public Operator {
   bool IsEmptySet(const char* group) const;
   void MakeStandingGroups();
 
+  // TTL (aggregate_ttl.cc).
+  int64_t& ChangedAt(char* group) const {
+    return *reinterpret_cast<int64_t*>(group + changed_at_offset_);
+  }
+  bool Expired(char* group) const;
+  void Renew(std::span<char* const> groups);
+  void TakeHeld(const StepTime& time);
+  void SweepExpired();
+
   size_t LayOut();
   bool windowed() const { return options_.plan.window_end.has_value(); }
   int64_t WindowEnd(const char* group) const;
@@ -71,6 +86,7 @@ class AggregateOperator final : public Operator {
   int64_t DropTime(int64_t window_end) const;
   void DropLateRows(const StepTime& time, Batch* batch);
   void Register(char* group);
+  void FindGroups(const Batch& batch);
   void Touch(std::span<char* const> groups, const StepTime& time);
   void Update(const Batch& batch);
   void UpdateValues(const Batch& batch, Call& call, const int64_t* weights, const uint8_t* filter);
@@ -95,11 +111,13 @@ class AggregateOperator final : public Operator {
   AggregateOptions options_;
   PartitionContext* context_;
   bool global_;  // No keys: one row, also over no input.
+  int64_t ttl_;  // Micros without change after which a group is gone; 0: never.
   // The keys of groups that are there without rows, until they are made.
   std::vector<std::string> standing_;
   size_t window_prefix_;  // Bytes of the key before the keys that choose the partition.
   std::vector<Call> calls_;
   size_t states_end_ = 0;  // In a group row: behind the states, before the lists of values.
+  size_t changed_at_offset_ = 0;
   std::unique_ptr<AggregateHeap> heap_ = std::make_unique<AggregateHeap>();
   size_t compact_at_ = 1 << 20;  // Size of the heap at which dead strings are dropped.
   GroupTable groups_;
@@ -113,6 +131,11 @@ class AggregateOperator final : public Operator {
   std::vector<Touched> touched_;
   Arena before_;
   std::vector<char*> rows_;  // Scratch: the group of each input row.
+  // With a TTL, input that may take rows back: of the step, since deletions of rows that are gone
+  // are seen when all changes are there.
+  std::vector<Batch> held_;
+  int64_t swept_at_ = 0;
+  size_t next_swept_ = 0;  // The next slot of groups_ to look at.
 };
 
 }  // namespace millrace

@@ -12,6 +12,7 @@ void AggregateOperator::EncodeGroup(const char* group, std::string* value) const
       value->append(group + call.offset, call.kernel.state_size);
     }
   }
+  if (ttl_ > 0) value->append(group + changed_at_offset_, sizeof(int64_t));
 }
 
 void AggregateOperator::DecodeGroup(std::string_view value, char* group) {
@@ -25,6 +26,7 @@ void AggregateOperator::DecodeGroup(std::string_view value, char* group) {
       value.remove_prefix(call.kernel.state_size);
     }
   }
+  if (ttl_ > 0) std::memcpy(&ChangedAt(group), value.data(), sizeof(int64_t));
 }
 
 void AggregateOperator::BeginCheckpoint(StateWriter* writer) {

@@ -314,6 +314,7 @@ size_t DataflowBuilder::AddOp(const Node& node, const Aggregate& op) {
     options.input = node.inputs[0]->schema;
     options.output = node.schema;
     options.upsert = node.properties.upsert;
+    options.append_only = node.inputs[0]->properties.append_only;
     options.tracked = flow_.options_.tracked;
     options.id = flow_.nodes_[at].id;
     return std::make_unique<AggregateOperator>(std::move(options), context);

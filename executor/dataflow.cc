@@ -244,6 +244,8 @@ void Dataflow::CollectRejects() {
     std::ranges::move(context->late, std::back_inserter(late));
     context->errors.clear();
     context->late.clear();
+    expired_rows_ += std::exchange(context->expired_rows, 0);
+    dropped_rows_ += std::exchange(context->dropped_rows, 0);
   }
   for (const RejectedRow& e : errors) error_rows_ += e.weight > 0 ? e.weight : 0;
   late_rows_ += late.size();

@@ -110,6 +110,8 @@ class Dataflow {
   uint64_t rows_out() const { return rows_out_; }
   uint64_t late_rows() const { return late_rows_; }
   uint64_t error_rows() const { return error_rows_; }
+  uint64_t expired_rows() const { return expired_rows_; }
+  uint64_t dropped_rows() const { return dropped_rows_; }
   uint64_t rejected_records() const;
   // A failed job: forgets all state but its views, which stay readable.
   void ReleaseState();
@@ -184,6 +186,7 @@ class Dataflow {
   size_t embedded_taken_ = 0;
   int64_t now_ = 0;
   uint64_t rows_out_ = 0, late_rows_ = 0, error_rows_ = 0;
+  uint64_t expired_rows_ = 0, dropped_rows_ = 0;  // As PartitionContext has them.
 };
 
 }  // namespace millrace

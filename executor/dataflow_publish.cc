@@ -208,6 +208,7 @@ void Dataflow::Commit(uint64_t epoch) {
 std::string Dataflow::EncodeMetadata() const {
   Encoder64 out;
   out.Put(static_cast<uint64_t>(first_step_)).Put(rows_out_).Put(late_rows_).Put(error_rows_);
+  out.Put(expired_rows_).Put(dropped_rows_);
   for (const OpNode& node : nodes_) {
     out.Put(static_cast<uint64_t>(node.time.before)).Put(static_cast<uint64_t>(node.watermark));
     out.Put(static_cast<uint64_t>(node.time.finished));
@@ -234,6 +235,8 @@ void Dataflow::Restore(const Store& store, const std::string& metadata, WorkerPo
   rows_out_ = in.Number();
   late_rows_ = in.Number();
   error_rows_ = in.Number();
+  expired_rows_ = in.Number();
+  dropped_rows_ = in.Number();
   for (OpNode& node : nodes_) {
     node.time.before = node.time.watermark = static_cast<int64_t>(in.Number());
     node.watermark = static_cast<int64_t>(in.Number());

@@ -134,6 +134,7 @@ class JoinOperator final : public Operator {
   bool touches_keys_ = false;  // Some side is shown by its keys.
   bool matches_ = true;        // Pairs are looked at.
   uint64_t dropped_ = 0;
+  uint64_t noted_expired_ = 0, noted_dropped_ = 0;  // Are in the context's counts.
   std::map<int64_t, std::vector<RowRef>> windows_;  // By end: their keys.
   size_t next_swept_ = 0;                           // Slot of the keys.
   int64_t swept_at_ = 0;

@@ -1,5 +1,6 @@
 // What a join does when a step ends: rows that stand alone, closed windows, expired rows.
 #include <algorithm>
+#include <utility>
 
 #include "executor/join.h"
 #include "executor/join_flags.h"
@@ -20,6 +21,9 @@ void JoinOperator::OnStep(const StepTime& time, const Emit& emit) {
   for (Side& side : sides_) EraseEmptied(side);
   if (windowed()) CloseWindows(time, emit);
   SweepExpired();
+  const uint64_t expired = expired_rows();
+  context_->expired_rows += expired - std::exchange(noted_expired_, expired);
+  context_->dropped_rows += dropped_ - std::exchange(noted_dropped_, dropped_);
 }
 
 // Deletions of rows that are not there, as they are once rows expire: their opposites undo what

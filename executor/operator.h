@@ -39,6 +39,8 @@ struct PartitionContext {
       0;  // Where the batch being pushed came from, as far as the Watermark operator.
   EvalContext eval;
   std::vector<RejectedRow> errors, late;
+  // State that its TTL ended, and deletions of rows that had gone so: of the step.
+  uint64_t expired_rows = 0, dropped_rows = 0;
   bool fail_on_error = false;  // Pull queries: an error row ends the query.
 };
 

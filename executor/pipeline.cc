@@ -229,7 +229,7 @@ bool Pipeline::StepOnce(size_t* embedded) {
   if (replay_) return ContinueReplay();
   std::vector<PipelineJob*> stepped;
   std::vector<std::pair<uint32_t, std::string>> cuts;
-  const int64_t now = NowMicros();
+  const int64_t now = options_.clock();
   for (auto& job : jobs_) {
     const int64_t began = NowMicros();
     if (!Advance(*job, now)) continue;

@@ -46,6 +46,7 @@ struct PipelineOptions {
   bool manual = false;                     // No thread: StepOnce() is called.
   size_t memory_limit = 0;          // Of the process, bytes; 0: none.
   std::string journal_directory;           // "": no journal and no checkpoints.
+  std::function<int64_t()> clock = NowMicros;  // Of the steps, micros.
   // Told, on the driver thread, when a job leaves kRunning.
   std::function<void(const PipelineJob&)> on_job_ended;
   // On the committer's thread, before an epoch is sealed: what it refers to becomes durable.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "planner/planner.h"
 
 namespace millrace {
@@ -21,6 +22,7 @@ struct EngineOptions {
   int64_t checkpoint_interval_micros = 10'000'000;  // 0: only when asked or shutting down.
   bool manual = false;                              // No driver threads: Step() drives (tests).
   size_t memory_limit = 0;  // Bytes of the process; 0: 80 % of the RAM or cgroup.
+  std::function<int64_t()> clock = NowMicros;  // Of the pipelines' steps.
 };
 
 struct JobInfo {
@@ -35,6 +37,7 @@ struct JobInfo {
   uint64_t rows_in = 0, rows_out = 0, late_rows = 0, error_rows = 0, rejected_records = 0;
   uint64_t steps = 0;
   uint64_t state_bytes = 0, state_rows = 0;
+  uint64_t expired_rows = 0, dropped_rows = 0;  // By state TTL.
   std::optional<int64_t> watermark;  // Microseconds; none before the first.
   std::string held_back_by;  // "orders/a.csv": the source partition with the least watermark.
   uint64_t checkpoints = 0;

@@ -101,6 +101,7 @@ Pipeline& Engine::State::OpenPipeline(uint32_t id) {
   PipelineOptions pipeline_options;
   pipeline_options.id = id;
   pipeline_options.manual = options.manual;
+  pipeline_options.clock = options.clock;
   pipeline_options.memory_limit = options.memory_limit;
   pipeline_options.checkpoint_interval_micros = store ? options.checkpoint_interval_micros : 0;
   if (store) pipeline_options.journal_directory = store->directory() + "/journal";
@@ -229,6 +230,8 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
     info.steps = job.steps;
     info.state_bytes = flow.state_bytes();
     info.state_rows = flow.state_rows();
+    info.expired_rows = flow.expired_rows();
+    info.dropped_rows = flow.dropped_rows();
     info.watermark = flow.watermark();
     info.held_back_by = flow.HeldBackBy();
     info.checkpoints = pipeline.checkpoints();

@@ -72,6 +72,10 @@ constexpr JobMetric kJobMetrics[] = {
      [](const JobInfo& job) { return Of(job.state_bytes); }},
     {"millrace_state_entries", "gauge", "Rows of the pipeline's state.",
      [](const JobInfo& job) { return Of(job.state_rows); }},
+    {"millrace_state_expired_total", "counter", "Rows of the state that its TTL ended.",
+     [](const JobInfo& job) { return Of(job.expired_rows); }},
+    {"millrace_state_dropped_deletes_total", "counter", "Deletions of rows that had expired.",
+     [](const JobInfo& job) { return Of(job.dropped_rows); }},
 };
 
 void AppendJobs(const std::vector<JobInfo>& jobs, Page* page) {

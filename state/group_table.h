@@ -105,6 +105,10 @@ class GroupTable {
     }
   }
 
+  // For walking over a table that changes: its slots, and the row in one; null when it is empty.
+  size_t slots() const { return slots_.size(); }
+  char* at_slot(size_t slot) const { return slots_[slot] == 0 ? nullptr : RowOf(slots_[slot]); }
+
   // Before a row's payload changes (and after it was created): keeps the checkpoint consistent.
   void BeforeChange(char* row) {
     if (tracked_ && header(row).epoch != epoch_) MarkDirty(row);

@@ -81,6 +81,26 @@ MUTANTS = [
         "planner/rewrite_push_filters.cc",
         "if (!std::get<Aggregate>(node->op).empty_sets.empty()) {",
         "if (false) {")]),
+    ("ttl_never_ends", [(
+        "executor/aggregate_ttl.cc",
+        "return ChangedAt(group) + ttl_ <= context_->eval.now.micros &&",
+        "return false &&")]),
+    ("ttl_from_the_first_row", [(
+        "executor/aggregate_ttl.cc",
+        "    ChangedAt(group) = now;\n",
+        "    if (Rows(group) == 0) ChangedAt(group) = now;\n")]),
+    ("ttl_time_not_restored", [(
+        "executor/aggregate_checkpoint.cc",
+        "if (ttl_ > 0) std::memcpy(&ChangedAt(group), value.data(), sizeof(int64_t));",
+        "")]),
+    ("expired_values_stay", [(
+        "executor/aggregate_ttl.cc",
+        "if (call.values) call.values->DropGroup(group);",
+        "")]),
+    ("deletion_from_a_new_group", [(
+        "executor/aggregate_ttl.cc",
+        "const bool gone = batch.weight(i) < 0 && Rows(rows_[i]) == 0;",
+        "const bool gone = false;")]),
     ("unnest_drops_rows_without_elements", [(
         "executor/unnest.cc",
         "if (length == 0 && plan_.outer) {",

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/clock.h"
 #include "tests/sql_runner/fields.h"
+#include "types/datetime.h"
 
 namespace millrace::sqltest {
 namespace {
@@ -72,6 +74,7 @@ void CellRun::Open() {
   options.batch_rows = cell_.batch_rows;
   options.checkpoint_interval_micros = 0;
   options.manual = true;
+  options.clock = [this] { return now_; };
   engine_ = std::make_unique<Engine>(options);
 }
 
@@ -116,6 +119,12 @@ void CellRun::RunBlock(const Block& block) {
       return engine_->Checkpoint();
     case Block::Kind::kRestart:
       return Reopen();
+    case Block::Kind::kAdvance: {
+      const std::optional<int64_t> micros = ParseDuration(block.target);
+      if (!micros) throw ScriptError(block.target + " is no duration");
+      now_ += *micros;
+      return;
+    }
   }
 }
 

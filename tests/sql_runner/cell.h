@@ -61,6 +61,7 @@ class CellRun {
   std::string directory_;
   size_t partitions_;
   size_t inputs_ = 0;
+  int64_t now_ = NowMicros();  // The steps' clock: stands, but for `advance`.
   Session session_;
   std::unique_ptr<Engine> engine_;
   std::map<std::string, std::vector<Fields>> seen_;  // By view, what `changes` saw last.

@@ -115,7 +115,7 @@ Block ReadBlock(Lines& in) {
       {"changes", Block::Kind::kChanges},     {"input", Block::Kind::kInput},
       {"append", Block::Kind::kAppend},       {"step", Block::Kind::kStep},
       {"drain", Block::Kind::kDrain},         {"checkpoint", Block::Kind::kCheckpoint},
-      {"restart", Block::Kind::kRestart}};
+      {"restart", Block::Kind::kRestart},     {"advance", Block::Kind::kAdvance}};
   Block block;
   const std::string head = in.peek();
   block.line = ++in.next;
@@ -144,6 +144,10 @@ Block ReadBlock(Lines& in) {
       if (words.size() != 2) in.Fail("one name is expected");
       block.target = words[1].text;
       ReadRows(in, &block);
+      break;
+    case Block::Kind::kAdvance:
+      if (words.size() != 2) in.Fail("one duration is expected, as in '1 h'");
+      block.target = words[1].text;
       break;
     default:
       if (words.size() != 1) in.Fail("nothing may follow");

@@ -30,12 +30,13 @@ struct Block {
     kStep,
     kDrain,
     kCheckpoint,
-    kRestart
+    kRestart,
+    kAdvance
   };
   Kind kind = Kind::kStatement;
   size_t line = 0;
   std::string sql;     // kStatement, kQuery
-  std::string target;  // kInput, kAppend: the table; kChanges: the view
+  std::string target;  // kInput, kAppend: the table; kChanges: the view; kAdvance: a duration
   std::vector<Row> rows;
   std::vector<std::string> texts;  // `query contains`: pieces of the answer.
 
