@@ -59,17 +59,24 @@ void OverTimeOperator::DropNullTimes(Batch* batch) const {
   DropFailedRows(errors, "Over", options_.input, context_, batch);
 }
 
+int64_t OverTimeOperator::GivenUpTo(int64_t watermark) const {
+  if (watermark == kMaxWatermark) return watermark;
+  return watermark < kMinWatermark + options_.plan.grace ? kMinWatermark
+                                                         : watermark - options_.plan.grace;
+}
+
 void OverTimeOperator::DropLateRows(const StepTime& time, Batch* batch) const {
   const Column& times = batch->columns[time_column()];
+  const int64_t given = GivenUpTo(time.before);
   std::vector<uint32_t> good;
   for (uint32_t i = 0; i < batch->size; ++i) {
     const int64_t at = times.at<int64_t>(i);
-    if (at > time.before) {
+    if (at > given) {
       good.push_back(i);
       continue;
     }
     std::string reason = "the rows up to ";
-    AppendTimestamp({time.before}, 3, ' ', &reason);
+    AppendTimestamp({given}, 3, ' ', &reason);
     reason += " have been given";
     context_->late.push_back({"Over", std::move(reason), RowToJson(*batch, options_.input, i),
                               batch->weight(i), at, time.before});
@@ -215,10 +222,11 @@ size_t OverTimeOperator::Forget(OrderedPartition* partition, size_t known, int64
 void OverTimeOperator::OnStep(const StepTime& time, const Emit& emit) {
   const bool proctime = options_.plan.proctime;
   if (proctime) now_ = std::max(now_, context_->eval.now.micros);
-  const int64_t passed = proctime ? now_ : time.watermark;
+  const int64_t passed = proctime ? now_ : GivenUpTo(time.watermark);
+  const int64_t before = GivenUpTo(time.before);
   if (std::exchange(restored_, false)) {
     table_.ForEachPartition([&](OrderedPartition* partition) {
-      const size_t known = proctime ? partition->size() : RowsUntil(partition, time.before);
+      const size_t known = proctime ? partition->size() : RowsUntil(partition, before);
       Schedule(partition, known, kMinWatermark);
     });
   }
@@ -230,13 +238,13 @@ void OverTimeOperator::OnStep(const StepTime& time, const Emit& emit) {
       Forget(partition, partition->size(), now_);
       Schedule(partition, partition->size(), passed);
     } else {
-      Schedule(partition, RowsUntil(partition, time.before), kMinWatermark);
+      Schedule(partition, RowsUntil(partition, before), kMinWatermark);
     }
   }
   while (!due_.empty() && due_.begin()->first <= passed) {
     OrderedPartition* const partition = due_.begin()->second;
     if (!proctime) {
-      Give(partition, RowsUntil(partition, time.before), RowsUntil(partition, passed), emit);
+      Give(partition, RowsUntil(partition, before), RowsUntil(partition, passed), emit);
     }
     const size_t known = proctime ? partition->size() : RowsUntil(partition, passed);
     Schedule(partition, known - Forget(partition, known, passed), passed);

@@ -1,13 +1,12 @@
 // OVER in the order of time over rows that only append: each row is given once.
 //
-// By event time, when the watermark has passed the row; one that comes behind it is late. By
-// processing time, at the end of the step in which it comes. Rows that no later row's frame reaches
-// are forgotten; of frames that begin with the partition's first row, what they have added up is
-// kept instead, for each partition.
+// By event time, when the watermark has passed the row (and the grace behind it); one that comes
+// after that is late. By processing time, at the end of the step in which it comes. Rows that no
+// later row's frame reaches are forgotten; of frames that begin with the partition's first row, what
+// they have added up is kept instead, for each partition.
 //
 // State rows: as of state/ordered_table.h; by processing time with two columns more, the time of
-// the
-//             row's step and its number.
+//             the row's step and its number
 //             id + 1: key := partition, value := its carry (executor/over_functions.cc)
 #pragma once
 
@@ -42,6 +41,8 @@ class OverTimeOperator final : public Operator {
   }
   size_t time_column() const { return options_.plan.order[0].column; }
 
+  // The rows up to this time have been given when the watermark is there.
+  int64_t GivenUpTo(int64_t watermark) const;
   void DropNullTimes(Batch* batch) const;
   void DropLateRows(const StepTime& time, Batch* batch) const;
   void AppendArrival(Batch* batch);

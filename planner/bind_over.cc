@@ -375,7 +375,9 @@ void Windows::SetTime(const Node& input, Over* over, QueryBinder* binder) const 
   over->proctime = Contains(properties.proctimes, time);
   over->append_only =
       over->proctime || (binder_.emit().on_close && Contains(properties.event_times, time));
-  if (over->append_only) binder->CountWindowAggregate();
+  if (!over->append_only) return;
+  binder->CountWindowAggregate();
+  if (!over->proctime) over->grace = binder_.emit().grace;
 }
 
 // Where some window is ordered by processing time: columns that tell how the rows came.

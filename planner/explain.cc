@@ -274,12 +274,14 @@ class NodeText {
                           over.append_only ? ", emit: on close" : ", emit: changes",
                           over.decides_late ? ", decides what is late" : "");
     } else if (over.append_only) {
-      text += over.proctime ? " [emit: on arrival]"
-              : over.decides_late
-                  ? " [emit: when the watermark has passed the row, decides what is late]"
-                  : " [emit: when the watermark has passed the row]";
+      text += " [emit: " + (over.proctime ? "on arrival" : TimeText(over)) +
+              (over.decides_late ? ", decides what is late]" : "]");
     }
     return text;
+  }
+  static std::string TimeText(const Over& over) {
+    std::string text = "when the watermark has passed the row";
+    return over.grace > 0 ? text + " by " + Duration(over.grace) : text;
   }
   std::string CallText(const OverCall& call, const Over& over) const {
     std::vector<std::string> arguments;

@@ -229,7 +229,7 @@ struct Over {
   bool append_only = false;
   bool proctime = false;
   std::optional<size_t> window_end;         // Index into `partition`: state is freed at close.
-  int64_t grace = 0, allowed_lateness = 0;  // Of windows, microseconds.
+  int64_t grace = 0, allowed_lateness = 0;  // Microseconds; lateness of windows.
   bool decides_late = false;                // The first event-time operator on its path.
 };
 // INTERSECT and EXCEPT of two inputs of one schema, and with `all` their forms for bags.
