@@ -2,8 +2,8 @@
 //
 // By event time, when the watermark has passed the row (and the grace behind it); one that comes
 // after that is late. By processing time, at the end of the step in which it comes. Rows that no
-// later row's frame reaches are forgotten; of frames that begin with the partition's first row, what
-// they have added up is kept instead, for each partition.
+// later row's frame reaches are forgotten; of frames that begin with the partition's first row,
+// what they have added up is kept instead, for each partition.
 //
 // State rows: as of state/ordered_table.h; by processing time with two columns more, the time of
 //             the row's step and its number

@@ -39,12 +39,15 @@ char32_t NextCharacter(std::string_view text, size_t* i) {
   return c;
 }
 
-// Line ends and control characters would break the layout, and could drive the terminal.
-std::string Printable(std::string_view text) {
+// Control characters would break the layout, and could drive the terminal. Line ends too, but where
+// `lines` are laid out.
+std::string Printable(std::string_view text, bool lines = false) {
   constexpr std::string_view kFrom = "\n\t\r", kTo = "ntr";
   std::string out;
   for (char c : text) {
-    if (const size_t found = kFrom.find(c); found != std::string_view::npos) {
+    if (lines && c == '\n') {
+      out.push_back(c);
+    } else if (const size_t found = kFrom.find(c); found != std::string_view::npos) {
       out.append("\\").push_back(kTo[found]);
     } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
       fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned>(c));
@@ -53,6 +56,17 @@ std::string Printable(std::string_view text) {
     }
   }
   return out;
+}
+
+// The lines of a text; a line end at its end begins no further one.
+std::vector<std::string_view> LinesOf(std::string_view text) {
+  std::vector<std::string_view> lines;
+  do {
+    const size_t end = std::min(text.find('\n'), text.size());
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  } while (!text.empty());
+  return lines;
 }
 
 struct Line {
@@ -81,12 +95,14 @@ class TableWriter final : public TextWriter {
     if (with_op_) texts.emplace_back(op);
     for (const Cell& cell : cells) {
       const bool null = cell.kind == Cell::Kind::kNull;
-      texts.push_back(Printable(null ? options_.null_text.value_or("NULL") : cell.text));
+      texts.push_back(Printable(null ? options_.null_text.value_or("NULL") : cell.text, box_));
     }
     ++rows_;
     if (begun_) return AppendRow(texts, false);
     for (size_t i = 0; i < texts.size(); ++i) {
-      widths_[i] = std::max(widths_[i], DisplayWidth(texts[i]));
+      for (std::string_view line : LinesOf(texts[i])) {
+        widths_[i] = std::max(widths_[i], DisplayWidth(line));
+      }
     }
     held_.push_back(std::move(texts));
     if (held_.size() >= kHeldRows) Idle();
@@ -133,7 +149,24 @@ class TableWriter final : public TextWriter {
     out_->append(line.right).append("\n");
   }
 
+  // Cells of several lines make a row of several.
   void AppendRow(const std::vector<std::string>& texts, bool header) {
+    std::vector<std::vector<std::string_view>> cells;
+    size_t lines = 1;
+    for (const std::string& text : texts) {
+      cells.push_back(LinesOf(text));
+      lines = std::max(lines, cells.back().size());
+    }
+    std::vector<std::string_view> line(cells.size());
+    for (size_t k = 0; k < lines; ++k) {
+      for (size_t i = 0; i < cells.size(); ++i) {
+        line[i] = k < cells[i].size() ? cells[i][k] : std::string_view();
+      }
+      AppendRowLine(line, header);
+    }
+  }
+
+  void AppendRowLine(const std::vector<std::string_view>& texts, bool header) {
     const std::string_view bar = box_ ? "│" : "|";
     for (size_t i = 0; i < texts.size(); ++i) {
       const size_t least = box_ ? widths_[i] : std::max<size_t>(widths_[i], 3);

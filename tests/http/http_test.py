@@ -642,6 +642,11 @@ class ApiTest(unittest.TestCase):
         self.assertEqual(done.stdout, "┌────┬───────┐\n│ id │ item  │\n├────┼───────┤\n"
                                       "│  1 │ apple │\n│  2 │ pear  │\n└────┴───────┘\n(2 rows)\n")
 
+    def test_shell_prints_lines_of_a_value_below_each_other(self):
+        done = self.shell("-e", "SELECT 'one\ntwo\n' AS x, 1 AS y")
+        self.assertEqual(done.stdout, "┌─────┬───┐\n│ x   │ y │\n├─────┼───┤\n"
+                                      "│ one │ 1 │\n│ two │   │\n└─────┴───┘\n(1 row)\n")
+
     def test_shell_formats(self):
         query = "SELECT id, item FROM orders WHERE id > 3"
         self.assertEqual(self.shell("-e", query, "-o", "csv").stdout, "id,item\n4,\n")
