@@ -248,9 +248,13 @@ size_t DataflowBuilder::AddOp(const Node& node, const Watermark& op) {
   const size_t at = AddNode("Watermark", {input});
   Connect(input, at, 0, {});
   size_t scan = input;
-  while (!flow_.nodes_[scan].scan) scan = flow_.nodes_[scan].inputs.at(0);
-  flow_.nodes_[at].tracker = std::make_unique<WatermarkTracker>(op.idle_timeout_micros);
-  flow_.nodes_[at].tracked_scan = scan;
+  while (!flow_.nodes_[scan].scan && !flow_.nodes_[scan].inputs.empty()) {
+    scan = flow_.nodes_[scan].inputs[0];
+  }
+  if (flow_.nodes_[scan].scan) {  // Else a snapshot's rows, which have no watermark.
+    flow_.nodes_[at].tracker = std::make_unique<WatermarkTracker>(op.idle_timeout_micros);
+    flow_.nodes_[at].tracked_scan = scan;
+  }
   Instantiate(at, [&](PartitionContext* context, size_t) {
     return std::make_unique<WatermarkOperator>(op.expr, node.inputs[0]->schema, context);
   });
@@ -346,14 +350,6 @@ size_t DataflowBuilder::AddSliced(const Node& node, const Aggregate& op, const N
 
 size_t DataflowBuilder::AddOp(const Node& node, const SessionAggregate&) {
   NotBuilt(node, "session windows are");
-}
-
-size_t DataflowBuilder::AddOp(const Node& node, const IntervalJoin&) {
-  NotBuilt(node, "interval joins are");
-}
-
-size_t DataflowBuilder::AddOp(const Node& node, const TemporalJoin&) {
-  NotBuilt(node, "temporal joins are");
 }
 
 size_t DataflowBuilder::AddOp(const Node& node, const UnionAll&) {

@@ -22,17 +22,41 @@ Dataflow::Dataflow(const Plan& plan, DataflowOptions options, DataflowEnvironmen
 
 Dataflow::~Dataflow() = default;
 
+// Whether others were read already, perhaps before a restart.
+bool Dataflow::TablesRead() const {
+  return tables_read_ || std::ranges::any_of(nodes_, [](const OpNode& node) {
+    if (!node.scan || node.read_first) return false;
+    for (size_t i = 0; i < node.scan->source_partitions(); ++i) {
+      if (node.scan->ever_moved(i)) return true;
+    }
+    return false;
+  });
+}
+
+size_t Dataflow::PollScan(OpNode& node) {
+  const size_t rows = node.scan->Poll();
+  if (node.embedded_scan) embedded_taken_ += rows;
+  return rows;
+}
+
 size_t Dataflow::Poll() {
   size_t taken = 0;
   embedded_taken_ = 0;
   bool ready = true;
   for (OpNode& node : nodes_) ready &= !node.sink || node.sink->Ready();
   if (!ready) return 0;
+  tables_read_ = TablesRead();
+  bool waits = false;
   for (OpNode& node : nodes_) {
-    if (!node.scan || node.scan->ended()) continue;
-    const size_t rows = node.scan->Poll();
+    if (tables_read_ || !node.read_first || !node.scan || node.scan->ended()) continue;
+    const size_t rows = PollScan(node);
     taken += rows;
-    if (node.embedded_scan) embedded_taken_ += rows;
+    waits |= node.scan->bounded() ? !node.scan->ended() : rows > 0;
+  }
+  tables_read_ = !waits;
+  if (waits) return taken;
+  for (OpNode& node : nodes_) {
+    if (node.scan && !node.scan->ended()) taken += PollScan(node);
   }
   return taken;
 }
@@ -174,6 +198,10 @@ void Dataflow::AdvanceNode(OpNode& node) {
   // A source that was idle and comes back may be behind: time does not go back for it.
   node.time.watermark = std::max(node.time.before, node.idle ? furthest : active);
   node.watermark = node.time.watermark;
+  const bool holds = node.watermark != kMaxWatermark && node.watermark != kMinWatermark;
+  if (holds && __builtin_sub_overflow(node.time.watermark, node.hold, &node.watermark)) {
+    node.watermark = kMinWatermark;
+  }
   if (!node.tracker) return;
   TableScan& scan = *nodes_[node.tracked_scan].scan;
   for (auto& instance : node.instances) {

@@ -138,11 +138,14 @@ class Dataflow {
     StepTime time;                      // Of its inputs.
     int64_t watermark = kMinWatermark;  // Of its output.
     bool idle = false;                  // All its sources are: its watermark holds nobody back.
+    int64_t hold = 0;                   // By how much it may emit behind its inputs' watermark.
     OperatorId id = 0;
     // Exactly one of these for inputs and outputs of the job.
     std::unique_ptr<TableScan> scan;
     std::string scanned_table;
     bool embedded_scan = false;
+    // What is there when the job starts is read before anything else (the table of a lookup join).
+    bool read_first = false;
     View* upstream = nullptr;
     std::vector<size_t> upstream_columns;
     bool backfilled = false;  // The upstream's snapshot was taken.
@@ -157,6 +160,8 @@ class Dataflow {
     std::vector<std::vector<Batch>> sink_rows;  // By partition.
   };
 
+  bool TablesRead() const;
+  size_t PollScan(OpNode& node);
   void RunSources(size_t p);
   void ScanUpstream(OpNode& node, size_t p);
   void Receive(OpNode& node, size_t op, size_t p);
@@ -180,6 +185,7 @@ class Dataflow {
   std::vector<std::pair<std::string, std::unique_ptr<View>>> rejects_;  // By table.
   std::vector<std::unique_ptr<Operator>> system_operators_;  // Checkpoint the system views.
   bool first_step_ = true;
+  bool tables_read_ = false;  // What is to be read first has been.
   bool replaying_ = false;
   std::shared_ptr<Signal> input_ = std::make_shared<Signal>();
   bool wants_more_ = true;  // collect has not said no.

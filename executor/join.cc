@@ -58,7 +58,8 @@ void JoinOperator::SetUp(size_t s, const JoinOptions::Side& options) {
   side.rows = std::make_unique<KeyedRows>(std::move(rows), s, &keys_);
 }
 
-void JoinOperator::OnBatch(size_t port, Batch batch, const StepTime&, const Emit& emit) {
+void JoinOperator::OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) {
+  if (windowed()) DropLate(port, time, &batch);
   DropNullKeys(port, &batch, emit);
   if (batch.size == 0) return;
   key_refs_.resize(batch.size);

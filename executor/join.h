@@ -97,6 +97,7 @@ class JoinOperator final : public Operator {
   }
 
   // A batch.
+  void DropLate(size_t side, const StepTime& time, Batch* batch);
   void DropNullKeys(size_t side, Batch* batch, const Emit& emit);
   void Change(size_t side, const Batch& batch, const Emit& emit);
   void TouchKeys();

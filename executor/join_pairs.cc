@@ -18,6 +18,13 @@ Column GatherColumn(const RowLayout& layout, size_t c, std::span<const char* con
 
 }  // namespace
 
+void AddMissingSide(const Schema& other, bool behind, Batch* batch) {
+  std::vector<Column> missing;
+  for (const Field& field : other) missing.push_back(MakeNullColumn(field.type, batch->size));
+  const auto at = behind ? batch->columns.end() : batch->columns.begin();
+  batch->columns.insert(at, missing.begin(), missing.end());
+}
+
 void TakePairs(std::span<const uint32_t> selected, JoinPairs* pairs) {
   for (size_t k = 0; k < selected.size(); ++k) {
     pairs->rows[k] = pairs->rows[selected[k]];

@@ -70,6 +70,10 @@ class PairGatherer {
   PartitionContext* context_;
 };
 
+// Rows of one side without a partner as the output has them: NULLs stand for the other side's
+// columns, behind theirs or before.
+void AddMissingSide(const Schema& other, bool behind, Batch* batch);
+
 // Keeps those of the pairs. REQUIRES: `selected` ascends.
 void TakePairs(std::span<const uint32_t> selected, JoinPairs* pairs);
 

@@ -120,14 +120,7 @@ void JoinOperator::FlushShown(size_t s, const Emit& emit) {
 
 // Rows of the side without a partner, as the output has them.
 void JoinOperator::EmitAlone(size_t s, Batch batch, const Emit& emit) {
-  if (emits_pairs()) {
-    std::vector<Column> missing;
-    for (const Field& field : sides_[1 - s].schema) {
-      missing.push_back(MakeNullColumn(field.type, batch.size));
-    }
-    const auto at = s == 0 ? batch.columns.end() : batch.columns.begin();
-    batch.columns.insert(at, missing.begin(), missing.end());
-  }
+  if (emits_pairs()) AddMissingSide(sides_[1 - s].schema, /*behind=*/s == 0, &batch);
   emit(std::move(batch));
 }
 

@@ -11,6 +11,26 @@ int64_t JoinOperator::WindowEnd(RowRef key) const {
   return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
 }
 
+// Rows of windows that were closed when the step began.
+void JoinOperator::DropLate(size_t s, const StepTime& time, Batch* batch) {
+  const Join& plan = options_.plan;
+  if (!(s == 0 ? plan.left_decides_late : plan.right_decides_late)) return;
+  const Column& ends = batch->columns[sides_[s].keys[0]];
+  std::vector<uint32_t> good;
+  for (uint32_t i = 0; i < batch->size; ++i) {
+    const int64_t end = ends.at<int64_t>(i);
+    if (end - kMicrosPerMilli > time.before) {
+      good.push_back(i);
+      continue;
+    }
+    std::string reason = "its window ended at ";
+    AppendTimestamp({end}, 3, ' ', &reason);
+    context_->late.push_back({"Join", std::move(reason), RowToJson(*batch, sides_[s].schema, i),
+                              batch->weight(i), end - kMicrosPerMilli, time.before});
+  }
+  if (good.size() < batch->size) *batch = batch->Take(good);
+}
+
 void JoinOperator::RegisterWindow(RowRef ref) {
   uint8_t& flags = keys_.key(ref).flags;
   if (flags & kKeyInWindow) return;

@@ -83,6 +83,8 @@ struct OutputOf {
   }
   Partitioning operator()(const Aggregate& aggregate) const { return Map(input(), aggregate.keys); }
   Partitioning operator()(const Join& join) const { return OfJoin(node, join, inputs); }
+  Partitioning operator()(const TemporalJoin& op) const { return OfJoin(node, op.join, inputs); }
+  Partitioning operator()(const IntervalJoin& op) const { return OfJoin(node, op.join, inputs); }
   Partitioning operator()(const UnionAll&) const {
     Partitioning all = input();
     for (const Partitioning& other : inputs) all = Both(all, other);

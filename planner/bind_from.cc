@@ -112,7 +112,13 @@ ConnectorContext ContextOf(const Relation& table, Options options, const PlanCon
   return made;
 }
 
-void Rename(const ast::TableAlias& alias, BoundInput* input) {
+bool EndsWith(std::string_view text, std::string_view suffix) {
+  return text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
+}
+
+}  // namespace
+
+void QueryBinder::Rename(const ast::TableAlias& alias, BoundInput* input) {
   auto& columns = input->scope.columns;
   if (!alias.columns.empty() && alias.columns.size() != columns.size()) {
     throw Error(ErrorCode::kTypeMismatch,
@@ -125,12 +131,6 @@ void Rename(const ast::TableAlias& alias, BoundInput* input) {
     if (!alias.columns.empty()) columns[i].name = alias.columns[i].text;
   }
 }
-
-bool EndsWith(std::string_view text, std::string_view suffix) {
-  return text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
-}
-
-}  // namespace
 
 Options QueryBinder::UsedOptions(const Relation& table, const std::vector<ast::Hint>& hints,
                                  SourceRange range, bool as_sink) const {
@@ -194,8 +194,15 @@ void QueryBinder::CountRelation(SourceRange range) {
 }
 
 BoundInput QueryBinder::BindTable(const ast::TableRef& table, SourceRange range) {
+  if (table.as_of) {
+    ThrowUnsupported("FOR SYSTEM_TIME AS OF outside of the right side of a JOIN is",
+                     table.as_of->range);
+  }
+  return BindNamedTable(table, range);
+}
+
+BoundInput QueryBinder::BindNamedTable(const ast::TableRef& table, SourceRange range) {
   CountRelation(range);
-  if (table.as_of) ThrowUnsupported("FOR SYSTEM_TIME AS OF is", table.as_of->range);
   if (table.name.parts.size() == 1) {
     const std::string& name = table.name.parts[0].text;
     const VisibleTable* found = nullptr;

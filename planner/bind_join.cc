@@ -202,6 +202,9 @@ BoundInput QueryBinder::BindJoinAfter(const ast::JoinRef& join, BoundInput left,
   if (join.kind == ast::JoinKind::kCross && BeginsWithUnnest(*join.right)) {
     return BindCrossed(std::move(left), *join.right);
   }
+  if (auto* table = std::get_if<ast::TableRef>(&join.right->node); table && table->as_of) {
+    return BindTemporalJoin(join, std::move(left), *table, range);
+  }
   BoundInput right = BindFrom(join.right.get());
   return JoinBinder(*this, join, std::move(left), std::move(right)).Bind(range);
 }

@@ -94,6 +94,7 @@ class QueryBinder {
 
   // In bind_from.cc. `from` may be null: one row without columns.
   BoundInput BindFrom(const ast::TableExpr* from);
+  static void Rename(const ast::TableAlias& alias, BoundInput* input);
   // The input with the window of a TUMBLE, HOP, CUMULATE call assigned. `size` etc. are the
   // arguments behind the time column, in the order of the function.
   BoundInput AddWindows(BoundInput input, const ast::FunctionCall& call, size_t time_column,
@@ -142,7 +143,11 @@ class QueryBinder {
   BoundInput BindCrossed(BoundInput left, const ast::TableExpr& right);
   BoundInput BindUnnest(BoundInput left, const ast::TableExpr& table, bool outer);
   BoundInput BindUnnestJoin(const ast::JoinRef& join, BoundInput left);
+  // FOR SYSTEM_TIME AS OF; in bind_temporal_join.cc.
+  BoundInput BindTemporalJoin(const ast::JoinRef& join, BoundInput left,
+                              const ast::TableRef& table, SourceRange range);
   BoundInput BindTable(const ast::TableRef& table, SourceRange range);
+  BoundInput BindNamedTable(const ast::TableRef& table, SourceRange range);
   BoundInput BindCommonTable(const VisibleTable& table);
   BoundInput BindRelation(const Relation& relation, const ast::TableRef& table, SourceRange range);
   BoundInput BindView(const Relation& view, SourceRange range);

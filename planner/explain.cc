@@ -217,6 +217,18 @@ class NodeText {
   std::string Describe(const UnionAll&) const { return "UnionAll"; }
   std::string Describe(const SessionAggregate&) const { return "SessionAggregate"; }
   std::string Describe(const Join& join) const {
+    std::string text = JoinText(join, std::string(NameOf(join)), "");
+    if (!join.window_end) return text;
+    return text + fmt::format(" [window: closes at watermark >= {} - 1 ms{}]",
+                              inputs_[join.left_keys[*join.window_end]], LatenessText(join));
+  }
+  static std::string_view LatenessText(const Join& join) {
+    if (join.left_decides_late && join.right_decides_late) return ", decides what is late";
+    if (join.left_decides_late) return ", decides what is late on the left";
+    return join.right_decides_late ? ", decides what is late on the right" : "";
+  }
+  // `bounds`: what joins by time ask for beside keys.
+  std::string JoinText(const Join& join, std::string text, std::string bounds) const {
     const Schema &left = node_.inputs[0]->schema, &right = node_.inputs[1]->schema;
     const std::vector<std::string> names = JoinNames(left, right);
     std::vector<std::string> keys;
@@ -225,13 +237,49 @@ class NodeText {
                                  join.null_equal[k] ? "IS NOT DISTINCT FROM" : "=",
                                  names[left.size() + join.right_keys[k]]));
     }
-    std::string text(NameOf(join));
+    if (!bounds.empty()) keys.push_back(std::move(bounds));
     if (!keys.empty()) text += fmt::format(" on {}", fmt::join(keys, " AND "));
     if (join.residual) text += " where " + ToString(*join.residual, names);
     return text;
   }
-  std::string Describe(const IntervalJoin&) const { return "IntervalJoin"; }
-  std::string Describe(const TemporalJoin&) const { return "TemporalJoin"; }
+  std::string Describe(const IntervalJoin& op) const {
+    const Schema &left = node_.inputs[0]->schema, &right = node_.inputs[1]->schema;
+    const std::vector<std::string> names = JoinNames(left, right);
+    const std::string& time = names[op.left_time];
+    const auto bound = [&](int64_t offset) {
+      if (offset == 0) return time;
+      return fmt::format("{} {} {}", time, offset < 0 ? '-' : '+', Duration(std::abs(offset)));
+    };
+    const std::string& other = names[left.size() + op.right_time];
+    // `<` and `>` leave a microsecond out.
+    const auto is_open = [](int64_t offset, int64_t left_out) {
+      return offset % kMicrosPerMilli != 0 && (offset + left_out) % kMicrosPerMilli == 0;
+    };
+    const bool above = is_open(op.lower, -1), below = is_open(op.upper, 1);
+    std::string bounds = fmt::format("{} = {}", other, bound(op.lower));
+    if (above || below) {
+      bounds = fmt::format("{0} {1} {2} AND {0} {3} {4}", other, above ? ">" : ">=",
+                           bound(op.lower - above), below ? "<" : "<=", bound(op.upper + below));
+    } else if (op.lower != op.upper) {
+      bounds = fmt::format("{} BETWEEN {} AND {}", other, bound(op.lower), bound(op.upper));
+    }
+    std::string name(NameOf(op.join));
+    name.insert(name.size() - std::string_view("Join").size(), "Interval");
+    const std::string_view late = LatenessText(op.join);
+    return JoinText(op.join, std::move(name), std::move(bounds)) +
+           (op.event_time ? "" : " [processing time]") +
+           (late.empty() ? "" : fmt::format(" [{}]", late.substr(2)));
+  }
+  std::string Describe(const TemporalJoin& op) const {
+    const Schema &left = node_.inputs[0]->schema, &right = node_.inputs[1]->schema;
+    const std::vector<std::string> names = JoinNames(left, right);
+    std::string text = op.join.kind == JoinKind::kLeft ? "LeftTemporalJoin" : "TemporalJoin";
+    if (!op.event_time) return JoinText(op.join, std::move(text), "") + " [as of arrival]";
+    text = JoinText(op.join, std::move(text), "");
+    return text + fmt::format(" [{} as of {}: given when the watermark has passed it{}]",
+                              names[left.size() + op.right_time], names[op.left_time],
+                              op.join.left_decides_late ? ", decides what is late" : "");
+  }
   std::string Describe(const TopN& top) const {
     const bool deduplicates = DeduplicationOf(node_) != Deduplication::kNone;
     std::string text = deduplicates ? "Deduplicate" : fmt::format("TopN {}", NameOf(top.rank));
@@ -402,6 +450,9 @@ std::string StateText(const Node& node, bool pull) {
       node.properties.state.kind != StateBound::Kind::kOpenWindows) {
     return JoinStateText(node, pull);
   }
+  if (auto* temporal = std::get_if<TemporalJoin>(&node.op); temporal && !temporal->event_time) {
+    return "one row per " + Columns(temporal->join.right_keys, node.inputs[1]->schema);
+  }
   const Properties& p = node.properties;
   const std::string key = p.key.empty() ? "one row" : "one row per " + Columns(p.key, node.schema);
   const bool bounded = pull || p.key.empty() || std::holds_alternative<Materialize>(node.op);
@@ -413,6 +464,10 @@ std::string StateText(const Node& node, bool pull) {
       return "open windows";
     case StateBound::Kind::kFrames:
       return "rows that frames reach";
+    case StateBound::Kind::kTimeBounds:
+      return "rows within the bounds";
+    case StateBound::Kind::kVersions:
+      return "the latest version of every key, and what the watermark has not passed";
     case StateBound::Kind::kDistinctKeys:
       return key + advice;
     case StateBound::Kind::kInputRows:

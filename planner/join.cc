@@ -85,18 +85,23 @@ bool KeysDecide(const JoinEquality& equality) {
   return id != TypeId::kFloat && id != TypeId::kDouble;
 }
 
+void AddTerms(std::vector<ExprPtr> terms, size_t left_columns, Join* join) {
+  std::vector<ExprPtr> residual;
+  if (join->residual) SplitConjunction(join->residual, &residual);
+  for (ExprPtr& term : terms) {
+    if (AddKey(*term, left_columns, join) || IsAmong(*term, residual)) continue;
+    residual.push_back(std::move(term));
+  }
+  join->residual = Conjoin(std::move(residual));
+}
+
 NodePtr MakeJoin(Join join, NodePtr left, NodePtr right, std::vector<ExprPtr> terms,
                  SourceRange range) {
   join.left_keys.clear();
   join.right_keys.clear();
   join.null_equal.clear();
-  const size_t left_columns = left->schema.size();
-  std::vector<ExprPtr> residual;
-  for (ExprPtr& term : terms) {
-    if (AddKey(*term, left_columns, &join) || IsAmong(*term, residual)) continue;
-    residual.push_back(std::move(term));
-  }
-  join.residual = Conjoin(std::move(residual));
+  join.residual = nullptr;
+  AddTerms(std::move(terms), left->schema.size(), &join);
   Schema schema = JoinSchema(join.kind, left->schema, right->schema);
   std::vector<NodePtr> inputs;
   inputs.push_back(std::move(left));

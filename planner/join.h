@@ -35,6 +35,8 @@ JoinSides SidesOf(const Expr& term, size_t left_columns);
 ExprPtr ShiftDown(const ExprPtr& expr, size_t first);
 ExprPtr ShiftUp(const ExprPtr& expr, size_t first);
 
+// Adds terms to the condition. Equalities of two columns become keys, the others residual.
+void AddTerms(std::vector<ExprPtr> terms, size_t left_columns, Join* join);
 // `join` of these inputs and terms, with schema and properties. Equalities of two columns become
 // its keys, the other terms its residual; what else `join` says stays.
 NodePtr MakeJoin(Join join, NodePtr left, NodePtr right, std::vector<ExprPtr> terms,

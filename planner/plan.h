@@ -22,7 +22,16 @@ using NodePtr = std::unique_ptr<Node>;
 
 // How large an operator's state can get.
 struct StateBound {
-  enum class Kind : uint8_t { kNone, kOpenWindows, kFrames, kDistinctKeys, kInputRows, kTtl };
+  enum class Kind : uint8_t {
+    kNone,
+    kOpenWindows,
+    kFrames,
+    kTimeBounds,  // Rows that rows to come may still be joined with.
+    kVersions,    // The same of a temporal join: the latest of every key, and the waiting rows.
+    kDistinctKeys,
+    kInputRows,
+    kTtl
+  };
   Kind kind = Kind::kNone;
 };
 
@@ -152,17 +161,22 @@ struct Join {
   // when the watermark closes their window.
   std::optional<size_t> window_end;
   int64_t left_ttl = 0, right_ttl = 0;  // Microseconds without change; 0: for ever.
+  // Joins by time: the side's rows that come too late go to the late table.
+  bool left_decides_late = false, right_decides_late = false;
 };
-// A join whose right time lies in [left time + lower, left time + upper]; microseconds.
+// A join whose right time lies in [left time + lower, left time + upper]; microseconds. Its inputs
+// only grow; rows are forgotten, and outer ones given, when the watermark says that none can meet
+// them any more.
 struct IntervalJoin {
   Join join;
   size_t left_time = 0, right_time = 0;  // Columns of their inputs.
   int64_t lower = 0, upper = 0;
   bool event_time = true;
 };
-// Each left row with the right row of its key as of the left row's time (event time), or as it is
-// when the left row arrives (processing time, which later changes of the right do not touch).
-// `join.kind` is kInner or kLeft.
+// Each left row with the right row of its key as of the left row's time (event time: it is given
+// when the watermark has passed it), or as it is when the left row arrives (processing time, which
+// later changes of the right do not touch). The left input only grows; the right one's columns in
+// `join.right_keys` contain its key. `join.kind` is kInner or kLeft.
 struct TemporalJoin {
   Join join;
   bool event_time = true;

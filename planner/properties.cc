@@ -102,8 +102,11 @@ struct Deriver {
     if (!Contains(out.event_times, watermark.column)) out.event_times.push_back(watermark.column);
     return out;
   }
-  Properties operator()(const Filter&) const {
-    Properties out = input();
+  Properties operator()(const Filter& filter) const {
+    const Node& below = *node.inputs[0];
+    Properties out = std::holds_alternative<Join>(below.op)
+                         ? FilteredJoinProperties(below, *filter.predicate)
+                         : input();
     out.state = {};
     return out;
   }
@@ -142,8 +145,8 @@ struct Deriver {
   Properties operator()(const UnionAll&) const;
   Properties operator()(const SessionAggregate&) const { return Changing(); }
   Properties operator()(const Join& join) const { return JoinProperties(node, join); }
-  Properties operator()(const IntervalJoin&) const { return Changing(); }
-  Properties operator()(const TemporalJoin&) const { return Changing(); }
+  Properties operator()(const IntervalJoin& op) const { return IntervalJoinProperties(node, op); }
+  Properties operator()(const TemporalJoin& op) const { return TemporalJoinProperties(node, op); }
   Properties operator()(const TopN&) const { return TopNProperties(node); }
   Properties operator()(const Over& over) const;
   Properties operator()(const SetMinus&) const;

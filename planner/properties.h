@@ -16,6 +16,11 @@ void DeriveTree(Node* root);
 
 // What a regular join promises; the node's other fields are set.
 Properties JoinProperties(const Node& node, const Join& join);
+// Of an inner one, when rows for which the predicate is TRUE are all that is wanted of it.
+Properties FilteredJoinProperties(const Node& node, const Expr& predicate);
+// The same of joins by time.
+Properties IntervalJoinProperties(const Node& node, const IntervalJoin& op);
+Properties TemporalJoinProperties(const Node& node, const TemporalJoin& op);
 // Whether the join keys contain the side's key, so that each row of the other side has at most one
 // partner there.
 bool JoinsByKey(const Properties& side, const std::vector<size_t>& join_keys);

@@ -3,6 +3,8 @@
 
 #include "planner/join.h"
 #include "planner/properties.h"
+#include "planner/rewrite.h"
+#include "planner/time_bounds.h"
 
 namespace millrace {
 namespace {
@@ -83,15 +85,87 @@ bool JoinsByKey(const Properties& side, const std::vector<size_t>& join_keys) {
                                      [&](size_t column) { return Contains(join_keys, column); });
 }
 
+void Shift(size_t by, std::optional<size_t>* column) {
+  if (*column) **column += by;
+}
+
+// Rows of a window come before the watermark has passed it, or when it does. The columns of a side
+// that an outer join fills with NULLs are no window's.
+void AddWindow(const Node& node, const Join& join, Properties* out) {
+  if (join.kind == JoinKind::kFull) return;
+  const bool right = join.kind == JoinKind::kRight;
+  const Properties& side = node.inputs[right ? 1 : 0]->properties;
+  const size_t shift = right ? node.inputs[0]->schema.size() : 0;
+  out->window = side.window;
+  Shift(shift, &out->window.start);
+  Shift(shift, &out->window.end);
+  Shift(shift, &out->window.time);
+  for (size_t column : side.event_times) {
+    if (column == side.window.end || column == side.window.time) {
+      out->event_times.push_back(column + shift);
+    }
+  }
+}
+
 // Time attributes become plain columns: a row may meet partners of any age, so the watermark says
-// nothing about the result's times.
+// nothing about the result's times. But for joins that will be made window or interval joins.
 Properties JoinProperties(const Node& node, const Join& join) {
   const Properties &left = node.inputs[0]->properties, &right = node.inputs[1]->properties;
   Properties out;
   const bool grows = join.kind == JoinKind::kInner || join.kind == JoinKind::kSemi;
-  out.append_only = grows && left.append_only && right.append_only;
+  const bool window = join.window_end || FindWindowKey(node, join);
+  const bool appends = left.append_only && right.append_only;
+  if (appends && !window) {
+    if (const auto bounds = FindTimeBounds(node, join); bounds && bounds->complete()) {
+      return IntervalJoinProperties(node, {join, bounds->left, bounds->right, *bounds->lower,
+                                           *bounds->upper, bounds->event_time});
+    }
+  }
+  // A window's outer and anti rows come when it closes.
+  out.append_only = (grows || window) && appends;
   JoinKey(node, join).Derive(&out);
+  if (window) AddWindow(node, join, &out);
   out.state = StateOf(join);
+  return out;
+}
+
+Properties FilteredJoinProperties(const Node& node, const Expr& predicate) {
+  Join join = std::get<Join>(node.op);
+  if (join.kind != JoinKind::kInner) return node.properties;
+  std::vector<ExprPtr> terms;
+  SplitConjunction(std::make_shared<const Expr>(predicate), &terms);
+  AddTerms(std::move(terms), node.inputs[0]->schema.size(), &join);
+  return JoinProperties(node, join);
+}
+
+// The watermark behind it says less than before it, so that the times by which it joins stay time
+// attributes; but not those that outer rows lack.
+Properties IntervalJoinProperties(const Node& node, const IntervalJoin& op) {
+  Properties out;
+  JoinKey(node, op.join).Derive(&out);
+  out.state = {StateBound::Kind::kTimeBounds};
+  if (!op.event_time) return out;
+  if (!KeepsRight(op.join.kind)) out.event_times.push_back(op.left_time);
+  if (!KeepsLeft(op.join.kind) && !IsHalf(op.join.kind)) {
+    out.event_times.push_back(node.inputs[0]->schema.size() + op.right_time);
+  }
+  return out;
+}
+
+// Each left row, with at most one of the right.
+Properties TemporalJoinProperties(const Node& node, const TemporalJoin& op) {
+  const Properties& left = node.inputs[0]->properties;
+  Properties out;
+  out.has_key = left.has_key;
+  out.key = left.key;
+  if (op.event_time) {
+    out.event_times = {op.left_time};
+  } else {
+    out.event_times = left.event_times;
+    out.proctimes = left.proctimes;
+    out.window = left.window;
+  }
+  out.state = {op.event_time ? StateBound::Kind::kVersions : StateBound::Kind::kDistinctKeys};
   return out;
 }
 

@@ -9,12 +9,15 @@
 namespace millrace {
 namespace {
 
-// Whether the operator holds rows against the watermark.
+// Whether the operator holds rows against the watermark and drops the late ones. An interval join
+// does not: it gives late rows as far as they still have partners.
 bool UsesWatermark(const Node& node) {
   if (auto* aggregate = std::get_if<Aggregate>(&node.op)) return aggregate->window_end.has_value();
   if (auto* over = std::get_if<Over>(&node.op)) {
     return over->window_end || (over->append_only && !over->proctime);
   }
+  if (auto* join = std::get_if<Join>(&node.op)) return join->window_end.has_value();
+  if (auto* join = std::get_if<TemporalJoin>(&node.op)) return join->event_time;
   return false;
 }
 
@@ -36,17 +39,26 @@ class Deciders {
                                                [this](const NodePtr& input) { return At(*input); });
   }
 
- private:
+  // The same of all rows that leave the node.
   bool At(const Node& node) const { return decided_.at(&node); }
 
+ private:
   std::map<const Node*, bool> decided_;
 };
 
 // Marks the first operators on each path from a source that hold rows against the watermark.
 void MarkDeciders(Node* root) {
   const Deciders deciders(*root);
+  const auto mark = [&](const Node& node, Join* join) {
+    join->left_decides_late = !deciders.At(*node.inputs[0]);
+    join->right_decides_late = !deciders.At(*node.inputs[1]);
+  };
   ForEachNode(root, [&](Node* node) {
+    auto* interval = std::get_if<IntervalJoin>(&node->op);
+    if (interval && interval->event_time) mark(*node, &interval->join);
     if (!UsesWatermark(*node)) return;
+    if (auto* join = std::get_if<Join>(&node->op)) mark(*node, join);
+    if (auto* temporal = std::get_if<TemporalJoin>(&node->op)) mark(*node, &temporal->join);
     const bool decides = !deciders.Behind(*node);
     if (auto* aggregate = std::get_if<Aggregate>(&node->op)) aggregate->decides_late = decides;
     if (auto* over = std::get_if<Over>(&node->op)) over->decides_late = decides;
@@ -135,6 +147,8 @@ void SetRanges(Node* root, SourceRange range) {
       for (ExprPtr& collection : unnest->collections) collection = WithRange(collection, range);
     } else if (auto* join = std::get_if<Join>(&node->op)) {
       join->residual = WithRange(join->residual, range);
+    } else if (auto* temporal = std::get_if<TemporalJoin>(&node->op)) {
+      temporal->join.residual = WithRange(temporal->join.residual, range);
     }
   });
 }
@@ -175,6 +189,7 @@ void Rewrite(Plan* plan, const std::string& zone) {
   ForEachRoot(&plan->root, PushFilters);
   ForEachRoot(&plan->root, [&](NodePtr root) { return FoldFilters(std::move(root), zone); });
   ForEachRoot(&plan->root, RecognizeTopN);
+  ForEachRoot(&plan->root, RecognizeTimeJoins);
   ForEachRoot(&plan->root, OrderJoins);
   ForEachRoot(&plan->root, ProjectJoinKeys);
   ShareEqualSubplans(&plan->root);
@@ -186,6 +201,7 @@ void Rewrite(Plan* plan, const std::string& zone) {
     plan->root->schema[i].name = plan->schema[i].name;
   }
   DeriveTree(plan->root.get());
+  CheckTemporalJoins(*plan->root);
   if (!plan->pull) NotifyUnboundedJoins(*plan->root, &plan->notices);
 }
 

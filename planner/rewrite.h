@@ -29,12 +29,16 @@ NodePtr PushFilters(NodePtr node);
 NodePtr FoldFilters(NodePtr node, const std::string& zone);
 // Joins adjacent projections where no work is done twice, and removes those that do nothing.
 NodePtr MergeProjects(NodePtr node);
+// Turns joins whose condition bounds the times of both sides into interval joins, and has joins of
+// windows forget these when they close.
+NodePtr RecognizeTimeJoins(NodePtr node);
 // Orders three and more inner joins so that little is kept of what is joined: along equalities
 // before products, by keys before what multiplies rows, filtered inputs first. The order depends on
 // the query's text and the keys alone.
 NodePtr OrderJoins(NodePtr node);
 // Computes the sides of equalities between expressions below their join, so that they become keys.
 NodePtr ProjectJoinKeys(NodePtr node);
+NodePtr ProjectKeysOf(NodePtr join);  // The same of this join alone.
 // Turns a condition on what one ROW_NUMBER, RANK or DENSE_RANK gives into top-N.
 NodePtr RecognizeTopN(NodePtr node);
 // Removes columns that nothing above uses, down into the scans. The root keeps all of its own.
@@ -43,6 +47,8 @@ void PruneColumns(NodePtr* root);
 // between it and a Materialize with the same key.
 void SetUpsert(Node* root);
 
+// Throws at a join with FOR SYSTEM_TIME AS OF that cannot run.
+void CheckTemporalJoins(const Node& root);
 // Adds a notice for every join whose state grows as long as rows come.
 void NotifyUnboundedJoins(const Node& root, std::vector<Notice>* notices);
 

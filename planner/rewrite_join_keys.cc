@@ -57,7 +57,9 @@ NodePtr DropKeys(NodePtr join, const Schema& schema, size_t left_columns, size_t
   return MakeProject(std::move(join), std::move(exprs), NamesOf(schema), range);
 }
 
-NodePtr ProjectKeys(NodePtr node) {
+}  // namespace
+
+NodePtr ProjectKeysOf(NodePtr node) {
   const size_t columns = node->inputs[0]->schema.size();
   const std::vector<ExprPtr> terms = TermsOf(*node);
   const bool needed = std::any_of(terms.begin(), terms.end(), [&](const ExprPtr& term) {
@@ -97,11 +99,9 @@ NodePtr ProjectKeys(NodePtr node) {
   return DropKeys(std::move(join), node->schema, columns, added);
 }
 
-}  // namespace
-
 NodePtr ProjectJoinKeys(NodePtr node) {
   for (NodePtr& input : node->inputs) input = ProjectJoinKeys(std::move(input));
-  return std::holds_alternative<Join>(node->op) ? ProjectKeys(std::move(node)) : std::move(node);
+  return std::holds_alternative<Join>(node->op) ? ProjectKeysOf(std::move(node)) : std::move(node);
 }
 
 }  // namespace millrace

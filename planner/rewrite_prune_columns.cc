@@ -166,9 +166,13 @@ struct Pruner {
     return places;
   }
   Places operator()(SessionAggregate&) { return Whole(); }
-  Places operator()(Join&);
-  Places operator()(IntervalJoin&) { return Whole(); }
-  Places operator()(TemporalJoin&) { return Whole(); }
+  Places operator()(Join& join) { return OfJoin(join, nullptr, nullptr); }
+  Places operator()(IntervalJoin& op) { return OfJoin(op.join, &op.left_time, &op.right_time); }
+  Places operator()(TemporalJoin& op) {
+    if (!op.event_time) return OfJoin(op.join, nullptr, nullptr);
+    return OfJoin(op.join, &op.left_time, &op.right_time);
+  }
+  Places OfJoin(Join& join, size_t* left_time, size_t* right_time);
   Places operator()(TopN& top);
   Places operator()(Over& over);
   Places operator()(SetMinus&) { return Whole(); }
@@ -276,18 +280,22 @@ Places PruneExactly(NodePtr* node, const Needs& needs) {
 }
 
 // A join keeps its inputs' rows, so these have nothing but what the join or a node above uses.
-Places Pruner::operator()(Join& join) {
+Places Pruner::OfJoin(Join& join, size_t* left_time, size_t* right_time) {
   const size_t left = inputs();
   const Schema old = self().schema;
   needs.resize(left + self().inputs[1]->schema.size());
   for (size_t key : join.left_keys) needs[key].AddWhole();
   for (size_t key : join.right_keys) needs[left + key].AddWhole();
   if (join.residual) Collect(join.residual, &needs);
+  if (left_time) needs[*left_time].AddWhole();
+  if (right_time) needs[left + *right_time].AddWhole();
   const auto middle = needs.begin() + static_cast<ptrdiff_t>(left);
   Places places = PruneExactly(&self().inputs[0], Needs(needs.begin(), middle));
   const Places right = PruneExactly(&self().inputs[1], Needs(middle, needs.end()));
   for (size_t& key : join.left_keys) key = places[key];
   for (size_t& key : join.right_keys) key = right[key];
+  if (left_time) *left_time = places[*left_time];
+  if (right_time) *right_time = right[*right_time];
   for (size_t place : right) places.push_back(place == kGone ? kGone : inputs() + place);
   if (join.residual) join.residual = Move(join.residual, places);
   places.resize(old.size());

@@ -87,11 +87,22 @@ bool SameOp(const Aggregate& a, const Aggregate& b) {
          state_ttl == b.state_ttl && empty_sets == b.empty_sets;
 }
 bool SameOp(const Join& a, const Join& b) {
-  const auto& [kind, left_keys, right_keys, null_equal, residual, window_end, left_ttl, right_ttl] =
-      a;
+  const auto& [kind, left_keys, right_keys, null_equal, residual, window_end, left_ttl, right_ttl,
+               left_decides_late, right_decides_late] = a;
   return kind == b.kind && left_keys == b.left_keys && right_keys == b.right_keys &&
          null_equal == b.null_equal && Same(residual, b.residual) && window_end == b.window_end &&
-         left_ttl == b.left_ttl && right_ttl == b.right_ttl;
+         left_ttl == b.left_ttl && right_ttl == b.right_ttl &&
+         left_decides_late == b.left_decides_late && right_decides_late == b.right_decides_late;
+}
+bool SameOp(const IntervalJoin& a, const IntervalJoin& b) {
+  const auto& [join, left_time, right_time, lower, upper, event_time] = a;
+  return SameOp(join, b.join) && left_time == b.left_time && right_time == b.right_time &&
+         lower == b.lower && upper == b.upper && event_time == b.event_time;
+}
+bool SameOp(const TemporalJoin& a, const TemporalJoin& b) {
+  const auto& [join, event_time, left_time, right_time] = a;
+  return SameOp(join, b.join) && event_time == b.event_time && left_time == b.left_time &&
+         right_time == b.right_time;
 }
 bool SameOp(const TopN& a, const TopN& b) {
   const auto& [rank, partition, order, first, last, rank_output, window_end, window_start,

@@ -1,10 +1,11 @@
-// Says which joins keep rows for ever.
+// What is said of a finished plan's joins: which keep rows for ever, and which cannot run.
 #include <algorithm>
 
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "planner/join.h"
 #include "planner/rewrite.h"
+#include "planner/time_bounds.h"
 
 namespace millrace {
 namespace {
@@ -47,15 +48,36 @@ void Notify(const Node& node, std::vector<Notice>* notices) {
   const std::string_view inputs = left && right ? "both inputs"
                                   : left        ? "its left input"
                                                 : "its right input";
+  std::string advice =
+      "set 'table.exec.state.ttl' or the hint STATE_TTL to bound its state";
+  const std::optional<TimeBounds> bounds = FindTimeBounds(node, *join);
+  if (bounds && !bounds->complete()) {
+    const std::vector<std::string> names =
+        JoinNames(node.inputs[0]->schema, node.inputs[1]->schema);
+    advice = fmt::format(
+        "{} has {} bound against {} but no {} one: with both it is an interval join, which "
+        "forgets rows behind the watermark",
+        names[node.inputs[0]->schema.size() + bounds->right], bounds->lower ? "a lower" : "an upper",
+        names[bounds->left], bounds->lower ? "upper" : "lower");
+  }
   notices->push_back(
       {"UNBOUNDED_STATE",
-       fmt::format("the join {} keeps the rows of {} for ever; set 'table.exec.state.ttl' or the "
-                   "hint STATE_TTL to bound its state",
-                   KeysOf(node, *join), inputs),
+       fmt::format("the join {} keeps the rows of {} for ever; {}", KeysOf(node, *join), inputs,
+                   advice),
        node.range});
 }
 
 }  // namespace
+
+void CheckTemporalJoins(const Node& root) {
+  ForEachNode(root, [&](const Node& node) {
+    if (!std::holds_alternative<TemporalJoin>(node.op)) return;
+    if (node.inputs[0]->properties.append_only) return;
+    throw Error(ErrorCode::kUnsupportedFeature,
+                "FOR SYSTEM_TIME AS OF with a left side whose rows change is not supported yet",
+                node.range);
+  });
+}
 
 void NotifyUnboundedJoins(const Node& root, std::vector<Notice>* notices) {
   ForEachNode(root, [&](const Node& node) { Notify(node, notices); });

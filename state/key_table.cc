@@ -6,7 +6,8 @@
 
 namespace millrace {
 
-void KeyTable::FindOrInsert(const RowKeys& keys, std::span<RowRef> refs) {
+template <class F>
+void KeyTable::ForEachKey(const RowKeys& keys, F f) {
   // Probing in groups overlaps the cache misses of a probe: the slot, then the entry.
   constexpr size_t kGroup = 128;
   for (size_t begin = 0; begin < keys.size(); begin += kGroup) {
@@ -14,8 +15,20 @@ void KeyTable::FindOrInsert(const RowKeys& keys, std::span<RowRef> refs) {
     index_.Reserve(end - begin);
     for (size_t i = begin; i < end; ++i) index_.Prefetch(keys.hash(i));
     for (size_t i = begin; i < end; ++i) Prefetch(index_.Candidate(keys.hash(i)));
-    for (size_t i = begin; i < end; ++i) refs[i] = FindOrInsert(keys[i], keys.hash(i));
+    for (size_t i = begin; i < end; ++i) f(i);
   }
+}
+
+void KeyTable::FindOrInsert(const RowKeys& keys, std::span<RowRef> refs) {
+  ForEachKey(keys, [&](size_t i) { refs[i] = FindOrInsert(keys[i], keys.hash(i)); });
+}
+
+void KeyTable::Find(const RowKeys& keys, std::span<RowRef> refs) {
+  ForEachKey(keys, [&](size_t i) {
+    size_t place = 0;
+    const auto same = [&](RowRef ref) { return bytes_of(ref) == keys[i]; };
+    refs[i] = index_.Find(keys.hash(i), same, &place);
+  });
 }
 
 RowRef KeyTable::FindOrInsert(std::string_view key, uint64_t hash) {

@@ -38,6 +38,8 @@ class KeyTable {
   // Sets refs[i] to the entry of keys[i].
   void FindOrInsert(const RowKeys& keys, std::span<RowRef> refs);
   RowRef FindOrInsert(std::string_view key, uint64_t hash);
+  // The same, but kNoRow where there is none.
+  void Find(const RowKeys& keys, std::span<RowRef> refs);
 
   // The entry goes if it has no rows (at once, or with the checkpoint that forgets them).
   void ReleaseIfEmpty(RowRef ref);
@@ -56,6 +58,8 @@ class KeyTable {
  private:
   static bool IsEmpty(const Key& key) { return key.heads[0] == kNoRow && key.heads[1] == kNoRow; }
   void Erase(RowRef ref);
+  template <class F>
+  void ForEachKey(const RowKeys& keys, F f);
 
   size_t window_prefix_;
   bool tracked_;

@@ -12,10 +12,15 @@ namespace {
 constexpr size_t kGroup = 64;  // Rows whose cache misses overlap.
 constexpr size_t kAhead = 16;  // Rows prefetched while they are copied.
 
+// Of its last change, or its own.
+bool HasTime(const KeyedRows::Options& options) {
+  return options.ttl > 0 || options.lookup == KeyedRows::Lookup::kTime;
+}
+
 std::vector<size_t> HiddenWidths(const KeyedRows::Options& options) {
   std::vector<size_t> widths;
   if (options.counted) widths.push_back(sizeof(uint32_t));
-  if (options.ttl > 0) widths.push_back(sizeof(int64_t));
+  if (HasTime(options)) widths.push_back(sizeof(int64_t));
   return widths;
 }
 
@@ -52,10 +57,11 @@ KeyedRows::KeyedRows(Options options, size_t side, KeyTable* keys)
       layout_(options_.columns, kBase, HiddenWidths(options_)) {
   size_t hidden = 0;
   if (options_.counted) count_offset_ = layout_.hidden_offset(hidden++);
-  if (options_.ttl > 0) time_offset_ = layout_.hidden_offset(hidden++);
+  if (HasTime(options_)) time_offset_ = layout_.hidden_offset(hidden++);
 }
 
 void KeyedRows::Link(RowRef ref) {
+  if (options_.lookup == Lookup::kTime) return LinkByTime(ref);
   Row& own = row(ref);
   RowRef& head = keys_->key(own.key).heads[side_];
   own.next = head;
@@ -65,7 +71,8 @@ void KeyedRows::Link(RowRef ref) {
   head = ref;
 }
 
-RowRef KeyedRows::New(const RowSource& source, size_t i, RowRef key) {
+// `at`: its time, of kTime.
+RowRef KeyedRows::New(const RowSource& source, size_t i, RowRef key, int64_t at) {
   const RowRef ref = heap_.Allocate(layout_.SizeOf(source, i));
   Row& own = row(ref);
   own.weight = 0;
@@ -73,6 +80,7 @@ RowRef KeyedRows::New(const RowSource& source, size_t i, RowRef key) {
   own.state = 0;
   own.epoch = 0;
   layout_.Write(source, i, heap_.at(ref));
+  if (options_.lookup == Lookup::kTime) time(ref) = at;
   Link(ref);
   ++size_;
   if (options_.tracked) MarkDirty(ref);
@@ -140,6 +148,7 @@ void KeyedRows::AddByIndex(const RowSource& source, std::span<const RowRef> keys
 void KeyedRows::Add(const RowSource& source, std::span<const RowRef> keys, const int64_t* weights,
                     int64_t now, std::vector<Change>* changes) {
   changes->assign(source.size(), {});
+  assert(options_.lookup != Lookup::kTime);
   if (options_.lookup == Lookup::kIndex) return AddByIndex(source, keys, weights, now, changes);
   const bool walk = options_.lookup == Lookup::kWalk;
   for (size_t i = 0; i < source.size(); ++i) {
@@ -152,6 +161,10 @@ void KeyedRows::Add(const RowSource& source, std::span<const RowRef> keys, const
 }
 
 void KeyedRows::Erase(RowRef ref) {
+  if (options_.lookup == Lookup::kTime) {
+    UnlinkByTime(ref);
+    return Forget(ref);
+  }
   Row& own = row(ref);
   RowRef* link = &keys_->key(own.key).heads[side_];
   if (options_.lookup == Lookup::kIndex) {

@@ -297,4 +297,66 @@ MUTANTS = [
         "planner/bind_query.cc",
         "item.nulls_first.value_or(!item.descending)",
         "item.nulls_first.value_or(item.descending)")]),
+
+    # Joins by time.
+    ("interval_bound_off_by_one", [(
+        "planner/time_bounds.cc",
+        "op == \">\" ? at + 1 : at",
+        "at")]),
+    ("interval_bounds_turned", [(
+        "planner/time_bounds.cc",
+        "turned ? Reversed(op) : op",
+        "op")]),
+    ("interval_rows_go_early", [(
+        "executor/interval_join.cc",
+        "const int64_t last = Plus(times_[i], side.last);",
+        "const int64_t last = Plus(times_[i], side.first);")]),
+    ("interval_outer_rows_in_spite_of_partners", [(
+        "executor/interval_join.cc",
+        "    if (row.state & kMatched) continue;\n",
+        "")]),
+    ("interval_partners_forgotten_at_restart", [(
+        "executor/interval_join.cc",
+        "if (side.rows->counted() && side.rows->count(ref) > 0) side.rows->row(ref).state |= kMatched;",
+        "")]),
+    ("interval_rows_kept_for_ever_after_restart", [(
+        "executor/interval_join.cc",
+        "      side.queue.Add(Plus(side.rows->time_of(ref), side.last), ref);\n",
+        "")]),
+    ("interval_watermark_not_held", [(
+        "executor/build_interval_join.cc",
+        "  flow_.nodes_[at].hold = IntervalJoinOperator::Hold(op);\n",
+        "")]),
+    ("interval_late_rows_as_outer_ones", [(
+        "executor/interval_join.cc",
+        "side.decides_late && std::max(last",
+        "false && std::max(last")]),
+    ("window_join_takes_late_rows", [(
+        "executor/join_window.cc",
+        "if (end - kMicrosPerMilli > time.before) {",
+        "if (true) {")]),
+    ("window_join_keeps_windows", [(
+        "executor/join_window.cc",
+        "if (it->first - kMicrosPerMilli > time.watermark) break;",
+        "break;")]),
+    ("temporal_versions_from_behind_their_time", [(
+        "state/keyed_rows.h",
+        "const bool in_reach = time(ref) <= until;",
+        "const bool in_reach = time(ref) < until;")]),
+    ("temporal_last_version_dropped", [(
+        "executor/temporal_join.cc",
+        "if (ref != last || ends) gone.push_back(ref);",
+        "gone.push_back(ref);")]),
+    ("temporal_deletions_ignored", [(
+        "executor/temporal_join.cc",
+        "if (net < 0 && rows.row(lost).weight <= 0) {",
+        "if (false) {")]),
+    ("temporal_rows_do_not_wait", [(
+        "executor/temporal_join.cc",
+        "left_.queue.TakeUntil(time.watermark, &passed_);",
+        "left_.queue.TakeUntil(kMaxWatermark, &passed_);")]),
+    ("lookup_rows_do_not_wait_for_the_table", [(
+        "executor/dataflow.cc",
+        "waits |= node.scan->bounded() ? !node.scan->ended() : rows > 0;",
+        "waits = false;")]),
 ]
