@@ -56,6 +56,9 @@ PROBES = {
     "subquery in having": "SELECT a FROM t GROUP BY a HAVING COUNT(*) > (SELECT MAX(x) FROM u)",
     "subquery in on": "SELECT t.a FROM t AS t INNER JOIN u AS u ON t.a = u.a AND u.x IN (SELECT x FROM t)",
     "lateral": "SELECT t.a, s.m FROM t AS t, LATERAL (SELECT MAX(x) AS m FROM u WHERE u.a = t.a) AS s",
+    "unnest": "SELECT t.a, s.e FROM t AS t LEFT JOIN UNNEST(CASE WHEN t.a > 1 THEN ARRAY[t.a, 1] END)"
+              " WITH ORDINALITY AS s(e, o) ON TRUE",
+    "array_agg": "SELECT a, ARRAY_AGG(b) AS v FROM t GROUP BY a",
     "row_number": "SELECT a FROM (SELECT a, ROW_NUMBER() OVER (PARTITION BY b ORDER BY x) AS r FROM t)"
                   " AS s WHERE r <= 2",
     "row_number output": "SELECT a, r FROM (SELECT a, ROW_NUMBER() OVER (PARTITION BY b ORDER BY x)"

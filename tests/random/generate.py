@@ -4,7 +4,7 @@ import random
 
 from expressions import ALL_TYPES, COLUMN_TYPES, ORDERED, Expressions, cast
 from tree import (OURS, POSTGRES, TYPE_NAMES, Derived, Expr, Join, Relation, Select, SetOperation,
-                  With, null_of)
+                  Unnest, With, null_of)
 
 MAX_DEPTH = 4
 JOINS = {"INNER JOIN": "inner join", "LEFT JOIN": "left join", "RIGHT JOIN": "right join",
@@ -245,8 +245,38 @@ class Generator(Expressions):
             source, scope = self.join(kind, source, scope, right, right_scope)
             if isinstance(source, Join) and source.using:
                 break  # The merged column's bare name would be ambiguous with another's.
+        if self.has("unnest") and self.chance(0.08):
+            source, scope = self.unnest(source, scope)
         self.conditions = conditions
         return source, scope
+
+    def unnest(self, source, scope):
+        """The source with the elements of an array made of its rows, perhaps collected before."""
+        r = self.random
+        type_ = r.choice(scope).type
+        place = False
+        if self.has("array_agg") and self.chance(0.4):
+            key, argument = r.choice(scope), self.expression(type_, scope, 1)
+            inner = Select([(key, "c0"), (Expr("array", "ARRAY_AGG({0})", argument), "a")], source,
+                           group=[key])
+            derived = self.alias()
+            source = Derived(inner, derived)
+            scope = [Expr(key.type, f"{derived}.c0", column=(derived, "c0"))]
+            array = Expr("array", f"{derived}.a")
+        else:
+            elements = [self.expression(type_, scope, 1) for _ in range(r.randint(1, 3))]
+            text = "ARRAY[" + ", ".join(f"{{{i}}}" for i in range(len(elements))) + "]"
+            if self.chance(0.5):
+                elements.append(self.predicate(scope, 1))
+                text = f"CASE WHEN {{{len(elements) - 1}}} THEN {text} END"
+            array = Expr("array", text, *elements)
+            place = self.chance(0.3)
+        alias = self.alias()
+        made = [Expr(type_, f"{alias}.e", column=(alias, "e"))]
+        if place:
+            made.append(cast("int", "{0}", Expr("int", f"{alias}.o", column=(alias, "o"))))
+        kind = r.choice(["CROSS JOIN", "CROSS JOIN", "LEFT JOIN"])
+        return Unnest(kind, source, array, alias, place), scope + made
 
     def one_source(self, relations, depth):
         r = self.random

@@ -3,8 +3,8 @@
 import time
 
 from generate import Case, Change, Insert, Round, Table, View
-from tree import (Derived, Expr, Join, Relation, Select, SetOperation, With, QUERIES, null_of,
-                  relations_of, replace, simple_of, walk)
+from tree import (Derived, Expr, Join, Relation, Select, SetOperation, Unnest, With, QUERIES,
+                  TYPE_NAMES, null_of, relations_of, replace, simple_of, walk)
 
 SECONDS = 120
 
@@ -134,6 +134,8 @@ def _smaller_expressions(expr):
 
 def _smaller(expr):
     """In place of an expression: its children of the same type, NULL, a literal."""
+    if expr.type not in TYPE_NAMES:  # An array.
+        return
     if not expr.kids:
         if expr.column is None and expr.templates != simple_of(expr.type).templates \
                 and expr.templates != null_of(expr.type).templates:
@@ -159,7 +161,8 @@ def _with_query(case, view, query):
 def _smaller_queries(query):
     nodes = list(walk(query))
     for node in nodes:  # A query inside in place of the whole.
-        if isinstance(node, QUERIES) and node is not query:
+        if isinstance(node, QUERIES) and node is not query and \
+                all(type_ in TYPE_NAMES for _, type_ in node.columns()):
             yield node
     for node in nodes:
         for smaller in _simpler(node):
@@ -227,12 +230,13 @@ def _simpler_select(select):
     elif select.group and len(select.group) > 1:
         for i in range(len(select.group)):
             yield select.copy(group=select.group[:i] + select.group[i + 1:])
-    # One side of a join, the other's columns NULL.
+    # One side of a join, or what elements stand beside, the other's columns NULL.
     for node in walk(select.source):
-        if isinstance(node, Join):
-            for kept, lost in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(node, (Join, Unnest)):
+            sides = [(node.left, set(node.right.aliases())), (node.right, set(node.left.aliases()))] \
+                if isinstance(node, Join) else [(node.source, {node.alias})]
+            for kept, gone in sides:
                 smaller = replace(select, node, kept)
-                gone = set(lost.aliases())
                 for expr in list(walk(smaller)):
                     if isinstance(expr, Expr) and expr.column and expr.column[0] in gone:
                         smaller = replace(smaller, expr, null_of(expr.type))

@@ -92,13 +92,9 @@ class Join:
 
     def render(self, dialect):
         right = self.right.render(dialect)
-        if isinstance(self.right, Join):
+        if isinstance(self.right, (Join, Unnest)):
             right = f"({right})"
-        left = self.left
-        if isinstance(left, Join) and left.kind == "," and self.kind != ",":
-            # A comma binds less than JOIN.
-            left = Join("CROSS JOIN", left.left, left.right)
-        text = left.render(dialect)
+        text = (self.left if self.kind == "," else _without_comma(self.left)).render(dialect)
         text += f", {right}" if self.kind == "," else f" {self.kind} {right}"
         if self.using:
             text += f" USING ({self.using})"
@@ -108,6 +104,30 @@ class Join:
 
     def aliases(self):
         return self.left.aliases() + self.right.aliases()
+
+
+def _without_comma(source):
+    """A comma binds less than JOIN."""
+    if isinstance(source, Join) and source.kind == ",":
+        return Join("CROSS JOIN", source.left, source.right)
+    return source
+
+
+class Unnest:
+    """The source, and beside its rows the elements of an array as <alias>.e and, with `ordinality`,
+    their places as <alias>.o. kind: "CROSS JOIN" or "LEFT JOIN"."""
+
+    def __init__(self, kind, source, array, alias, ordinality):
+        self.kind, self.source, self.array = kind, source, array
+        self.alias, self.ordinality = alias, ordinality
+
+    def render(self, dialect):
+        text = f"{_without_comma(self.source).render(dialect)} {self.kind} UNNEST({self.array.render(dialect)})"
+        text += f" WITH ORDINALITY AS {self.alias}(e, o)" if self.ordinality else f" AS {self.alias}(e)"
+        return text + (" ON TRUE" if self.kind == "LEFT JOIN" else "")
+
+    def aliases(self):
+        return self.source.aliases() + [self.alias]
 
 
 class Select:
@@ -225,7 +245,7 @@ def replace(node, old, new):
     if isinstance(node, Expr):
         kids = replace(node.kids, old, new)
         return node if kids is node.kids else node.copy(kids)
-    if isinstance(node, (Derived, Join, Select, SetOperation, With)):
+    if isinstance(node, (Derived, Join, Unnest, Select, SetOperation, With)):
         changed = {}
         for name, part in vars(node).items():
             other = replace(part, old, new)
@@ -247,7 +267,7 @@ def walk(node):
     elif isinstance(node, Expr):
         yield node
         yield from walk(node.kids)
-    elif isinstance(node, (Relation, Derived, Join, Select, SetOperation, With)):
+    elif isinstance(node, (Relation, Derived, Join, Unnest, Select, SetOperation, With)):
         yield node
         yield from walk(list(vars(node).values()))
 
