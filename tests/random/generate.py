@@ -542,9 +542,14 @@ class Generator(Expressions):
         r = self.random
         source, scope = self.source(relations, depth - 1)
         where = self.where(relations, scope, 1)
-        calls = [self.over_call(scope)]
-        if self.has("several windows"):
-            calls += [self.over_call(scope) for _ in range(r.choice([0, 0, 1, 2]))]
+        count = 1 + r.choice([0, 0, 1, 2]) if self.has("several windows") else 1
+        if count > 1:
+            # Equal rows may stand one way in one window and another way in the next.
+            alias, names = self.alias(), self.names(len(scope))
+            distinct = Select(list(zip(scope, names)), source, where=where, distinct=True)
+            source, where = Derived(distinct, alias), None
+            scope = [Expr(e.type, f"{alias}.{n}", column=(alias, n)) for e, n in zip(scope, names)]
+        calls = [self.over_call(scope) for _ in range(count)]
         behind = scope + calls
         if types is None:
             shown = r.sample(scope, r.randint(1, min(3, len(scope)))) + calls
