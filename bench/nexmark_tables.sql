@@ -71,3 +71,7 @@ CREATE TABLE sink_q20 (auction BIGINT, bidder BIGINT, price BIGINT, channel VARC
   seller BIGINT, category BIGINT, auction_extra VARCHAR) WITH ('connector' = 'blackhole');
 CREATE TABLE sink_q23 (auction BIGINT, bidder BIGINT, price BIGINT, itemName VARCHAR,
   category BIGINT, seller VARCHAR, city VARCHAR) WITH ('connector' = 'blackhole');
+CREATE TABLE sink_q5 (auction BIGINT, num BIGINT) WITH ('connector' = 'blackhole');
+CREATE TABLE sink_q7 (auction BIGINT, price BIGINT, bidder BIGINT, dateTime TIMESTAMP(3),
+  extra VARCHAR) WITH ('connector' = 'blackhole');
+CREATE TABLE sink_q8 (id BIGINT, name VARCHAR, stime TIMESTAMP(3)) WITH ('connector' = 'blackhole');

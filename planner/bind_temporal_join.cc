@@ -8,6 +8,7 @@
 #include "planner/join.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
+#include "planner/versions.h"
 
 namespace millrace {
 namespace {
@@ -76,6 +77,12 @@ class TemporalJoinBinder {
 
  private:
   void SetVersions(SourceRange range) {
+    if (std::optional<Versions> versions = FindVersions(*right_.node)) {
+      right_.node = std::move(versions->rows);
+      key_ = std::move(versions->key);
+      op_.right_time = versions->time;
+      return;
+    }
     const Node& right = *right_.node;
     const Type& type = left_.node->schema[op_.left_time].type;
     const std::vector<size_t>& times = right.properties.event_times;
@@ -111,7 +118,7 @@ class TemporalJoinBinder {
 
   const QueryBinder& binder_;
   BoundInput left_, right_;
-  const std::vector<size_t> key_;
+  std::vector<size_t> key_;
   TemporalJoin op_;
 };
 

@@ -15,6 +15,9 @@ using Terms = std::vector<ExprPtr>;
 NodePtr PushTerms(NodePtr node, Terms terms);
 // The same for a join.
 NodePtr PushBelowJoin(NodePtr node, Terms terms);
+// The same for joins that give each left row with what it meets: what speaks of the left columns
+// alone is tested below.
+NodePtr PushBelowTemporalJoin(NodePtr node, Terms terms);
 // A filter over `node`; `node` itself when there are no terms.
 NodePtr AddFilter(NodePtr node, Terms terms);
 

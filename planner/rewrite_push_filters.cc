@@ -109,6 +109,22 @@ NodePtr PushBelowUnnest(NodePtr node, Terms terms) {
   return AddFilter(std::move(node), std::move(terms));
 }
 
+}  // namespace
+
+// Which rows are late does not change: a row that is dropped is not reported.
+NodePtr PushBelowTemporalJoin(NodePtr node, Terms terms) {
+  const size_t columns = node->inputs[0]->schema.size();
+  Terms below = Take(&terms, [&](const Expr& term) {
+    return IsDeterministic(term) &&
+           AllColumnsOf(term, [&](size_t column) { return column < columns; });
+  });
+  node->inputs[0] = PushTerms(std::move(node->inputs[0]), std::move(below));
+  node->inputs[1] = PushTerms(std::move(node->inputs[1]), {});
+  return AddFilter(std::move(node), std::move(terms));
+}
+
+namespace {
+
 NodePtr PushBelowUnion(NodePtr node, Terms terms) {
   Terms below = Take(&terms, [](const Expr& term) { return IsDeterministic(term); });
   for (NodePtr& input : node->inputs) input = PushTerms(std::move(input), below);
@@ -198,6 +214,9 @@ NodePtr PushTerms(NodePtr node, Terms terms) {
   }
   if (std::holds_alternative<Join>(node->op)) {
     return PushBelowJoin(std::move(node), std::move(terms));
+  }
+  if (std::holds_alternative<TemporalJoin>(node->op)) {
+    return PushBelowTemporalJoin(std::move(node), std::move(terms));
   }
   return Here(std::move(node), std::move(terms));
 }
