@@ -57,6 +57,10 @@ void RegisterConditional(FunctionRegistry& r) {
   r.Add("is_digit", [](std::optional<StringRef> s) { return s && IsDigits(s->view()); });
   r.Add("is_decimal", [](std::optional<StringRef> s) { return s && IsDecimal(s->view()); });
   DefineTypeOf(r);
+  // Fails for the rows for which a scalar subquery has more than one: how many, or for which key.
+  constexpr const char* kTooMany = "the scalar subquery gives more than one row";
+  r.Add("single_row", [](int64_t) { return Checked<bool>{false, kTooMany}; });
+  r.Add("single_row", [](StringRef) { return Checked<bool>{false, kTooMany}; });
 }
 
 }  // namespace millrace

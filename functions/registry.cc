@@ -18,7 +18,7 @@ constexpr size_t kSignaturesShown = 8;
 constexpr std::string_view kOperators[] = {
     "negate",   "not",         "is_null",        "is_not_null",      "is_true",
     "is_false", "is_not_true", "is_not_false",   "is_distinct_from", "is_not_distinct_from",
-    "like",     "is_unknown",  "is_not_unknown", "similar_to", "single_value",
+    "like",     "is_unknown",  "is_not_unknown", "similar_to", "single_value", "single_row",
     "descending_key"};
 
 int CastCost(const Type& from, TypeId to) {

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "planner/common.h"
+#include "planner/decorrelate.h"
 #include "planner/join.h"
 #include "planner/properties.h"
 
@@ -19,6 +21,7 @@ Type ArrivalType() { return Type::MakeDecimal(38, 0).AsNullable(false); }
 // How many columns the order of arrival takes; 0 when there is none.
 size_t ArrivalColumns(const Node& node) {
   // What takes a row back arrives at another time than the row did.
+  if (auto* scan = std::get_if<ScanCommon>(&node.op)) return ArrivalColumns(*scan->common->root);
   if (auto* scan = std::get_if<ScanTable>(&node.op)) {
     return !scan->table->changes && node.properties.append_only ? 1 : 0;
   }
@@ -72,6 +75,12 @@ class ArrivalAdder {
   size_t Add(NodePtr* node) {
     Node& self = **node;
     size_t added = 0;
+    if (auto* scan = std::get_if<ScanCommon>(&self.op)) {
+      // The scans of this reader have numbers of their own.
+      const std::shared_ptr<Common> common = scan->common;
+      PutInPlace(&self, CloneTree(*common->root));
+      return Add(node);
+    }
     if (auto* scan = std::get_if<ScanTable>(&self.op)) {
       added = 1;
       scan->arrival = (*scans_)++;
@@ -147,9 +156,8 @@ class ArrivalAdder {
     const size_t left = Add(&self.inputs[0]);
     const size_t right = IsHalf(join.kind) ? 0 : Add(&self.inputs[1]);
     if (join.residual) {
-      join.residual = RemapColumns(join.residual, [&](const ColumnExpr& column, const Expr& old) {
-        const size_t at = column.index < left_size ? column.index : column.index + left;
-        return MakeColumnExpr(at, old.type, old.range);
+      join.residual = RemapInner(join.residual, [&](size_t column, const Expr& old) {
+        return MakeColumnExpr(column < left_size ? column : column + left, old.type, old.range);
       });
     }
     const auto field = [](bool nullable) {

@@ -6,6 +6,7 @@
 #include "parser/print.h"
 #include "planner/bind_over.h"
 #include "planner/bind_query.h"
+#include "planner/bind_subquery.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
 
@@ -47,6 +48,18 @@ bool HasAggregate(const ast::Expr& expr) {
     if (call && !call->over && (IsAggregateCall(*call) || WindowPart(UpperName(*call)))) {
       found = true;
     }
+    return !found;
+  });
+  return found;
+}
+
+bool HasSubquery(const ast::Expr& expr) {
+  bool found = false;
+  VisitExpr(expr, [&](const ast::Expr& e) {
+    found = found || std::holds_alternative<ast::ScalarSubquery>(e.node) ||
+            std::holds_alternative<ast::Exists>(e.node) ||
+            std::holds_alternative<ast::InSubquery>(e.node) ||
+            std::holds_alternative<ast::Quantified>(e.node);
     return !found;
   });
   return found;
@@ -101,9 +114,14 @@ bool Grouping::Needed(const ast::Select& select, std::span<const ast::SortItem> 
                      [](const ast::SortItem& item) { return HasAggregate(*item.expr); });
 }
 
+Grouping::~Grouping() = default;
+
 Grouping::Grouping(QueryBinder* binder, BoundInput input, const ast::Select& select,
                    std::span<const ast::SortItem> order_by)
-    : binder_(binder), input_(std::move(input)), range_(select.range) {
+    : binder_(binder),
+      input_(std::move(input)),
+      subqueries_(std::make_unique<Subqueries>(binder)),
+      range_(select.range) {
   if (!select.group_by.empty()) {
     const SourceRange first = select.group_by.front().range, last = select.group_by.back().range;
     range_ = {first.offset, last.offset + last.length - first.offset};
@@ -115,6 +133,7 @@ Grouping::Grouping(QueryBinder* binder, BoundInput input, const ast::Select& sel
   first_call_ = set_column_ + 1;
   scope_ = input_.scope;
   scope_.replace = [this](const ast::Expr& expr) { return Replace(expr); };
+  scope_.subqueries = subqueries_.get();
 }
 
 void Grouping::BindGroups(const ast::Select& select) {
@@ -148,6 +167,7 @@ void Grouping::BindGroup(const ast::Expr& expr, const ast::Select& select, bool 
     throw Error(ErrorCode::kBadRequest, "GROUP BY cannot use an aggregate", expr.range);
   }
   keys->push_back(AddKey(binder_->Bind(meant, input_.scope)));
+  if (HasSubquery(meant)) subquery_keys_.emplace(ToSql(meant), keys->back());
 }
 
 // GROUP BY TUMBLE(t, size): a window table function below, whose start and end are group keys.
@@ -186,7 +206,20 @@ size_t Grouping::AddKey(ExprPtr key) {
 
 ExprPtr Grouping::Bind(const ast::Expr& expr) { return binder_->Bind(expr, scope_); }
 
+// A key may be NULL where some grouping sets do not have it.
+ExprPtr Grouping::Key(size_t key) const {
+  if (IsEverywhere(key)) return keys_[key];
+  Expr nullable = *keys_[key];
+  nullable.type.nullable = true;
+  return std::make_shared<const Expr>(std::move(nullable));
+}
+
 ExprPtr Grouping::Replace(const ast::Expr& expr) {
+  // Bound again, a subquery would be another one.
+  if (!subquery_keys_.empty() && HasSubquery(expr)) {
+    const auto key = subquery_keys_.find(ToSql(expr));
+    if (key != subquery_keys_.end()) return Key(key->second);
+  }
   auto* call = std::get_if<ast::FunctionCall>(&expr.node);
   if (!call) return nullptr;
   if (call->over && replace_) return replace_(expr);
@@ -265,8 +298,8 @@ void Grouping::SetWindow(Aggregate* aggregate) {
 
 void Grouping::NotifyUnbounded(const Aggregate& aggregate) const {
   if (binder_->mode() == QueryMode::kPull || aggregate.state_ttl > 0 || keys_.empty()) return;
-  std::vector<std::string> names = NamesOf(schema_), keys;
-  for (const ExprPtr& key : keys_) keys.push_back(ToString(*key, names));
+  std::vector<std::string> names = NamesOf(input_.node->schema), keys;
+  for (const ExprPtr& key : group_) keys.push_back(ToString(*key, names));
   binder_->Notify(
       "UNBOUNDED_STATE",
       fmt::format("the aggregation by ({}) keeps a row for every distinct key for ever; "
@@ -282,14 +315,14 @@ NodePtr Grouping::ProjectInput(Aggregate* aggregate) {
   bool plain = true;
   auto add = [&](const ExprPtr& expr) {
     binder_->CheckRepeatable(*input_.node, *expr);
-    plain = plain && IsColumn(*expr);
+    plain = plain && IsColumn(*expr) && !HasOuterColumns(*expr);
     for (size_t i = 0; i < exprs.size(); ++i) {
       if (SameExpr(*exprs[i], *expr)) return i;
     }
     exprs.push_back(expr);
     return exprs.size() - 1;
   };
-  for (const ExprPtr& key : keys_) aggregate->keys.push_back(add(key));
+  for (const ExprPtr& key : group_) aggregate->keys.push_back(add(key));
   for (const Call& call : calls_) {
     AggregateCall made{call.function, {}, {}, call.distinct, {}};
     if (call.argument) made.argument = add(call.argument);
@@ -307,7 +340,7 @@ NodePtr Grouping::ProjectInput(Aggregate* aggregate) {
     }
     return std::move(input_.node);
   }
-  std::vector<std::string> names, inputs = NamesOf(schema_);
+  std::vector<std::string> names, inputs = NamesOf(input_.node->schema);
   for (const ExprPtr& expr : exprs) names.push_back(ToString(*expr, inputs));
   return MakeProject(std::move(input_.node), std::move(exprs), std::move(names), range_);
 }
@@ -318,6 +351,7 @@ NodePtr Grouping::Build(const ast::Expr* having) {
     condition = BindPredicate(*having, scope_, binder_->context(), "HAVING", binder_->notices());
   }
   SortKeys();
+  JoinInput();
   Aggregate aggregate;
   SetWindow(&aggregate);
   std::vector<std::string> names;
@@ -325,13 +359,30 @@ NodePtr Grouping::Build(const ast::Expr* having) {
   NodePtr input = ProjectInput(&aggregate);
   input = ExpandToSets(std::move(input), &aggregate);
   NodePtr node = MakeAggregateNode(std::move(input), std::move(aggregate), names, range_);
-  if (!condition) return node;
-  condition = Finish(condition);
-  binder_->CheckRepeatable(*node, *condition);
-  return MakeFilter(std::move(node), std::move(condition), having->range);
+  if (condition) binder_->CheckRepeatable(*node, *condition);
+  joiner_ = std::make_unique<SubqueryJoiner>(
+      subqueries_.get(), std::move(node), [this](const ExprPtr& expr) { return OverGroups(expr); });
+  if (condition) joiner_->Filter(condition);
+  joiner_->ResolveAll();
+  return joiner_->Take();
 }
 
-ExprPtr Grouping::Finish(const ExprPtr& expr) const {
+// Joins the subqueries in the groups and in the calls to the input.
+void Grouping::JoinInput() {
+  SubqueryJoiner joiner(input_.scope.subqueries, std::move(input_.node));
+  joiner.ResolveAll();
+  input_.node = joiner.Take();
+  for (const ExprPtr& key : keys_) group_.push_back(joiner.Resolve(key));
+  for (Call& call : calls_) {
+    for (ExprPtr* expr : {&call.argument, &call.filter, &call.weight}) {
+      if (*expr) *expr = joiner.Resolve(*expr);
+    }
+  }
+}
+
+ExprPtr Grouping::Finish(const ExprPtr& expr) { return joiner_->Resolve(expr); }
+
+ExprPtr Grouping::OverGroups(const ExprPtr& expr) const {
   return ReplaceExpr(expr, [&](const ExprPtr& part) -> ExprPtr {
     for (size_t i = 0; i < keys_.size(); ++i) {
       if (!SameExpr(*keys_[i], *part)) continue;

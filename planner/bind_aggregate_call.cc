@@ -6,6 +6,7 @@
 #include "parser/print.h"
 #include "planner/arrival.h"
 #include "planner/bind_query.h"
+#include "planner/decorrelate.h"
 #include "planner/join.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
@@ -134,6 +135,13 @@ void Grouping::SetFunction(const std::string& name, std::vector<ExprPtr> argumen
   const std::string& zone = binder_->context().session->zone();
   if (name == "COUNT" && arguments.size() > 1 && bound->distinct) {
     JoinArguments(zone, range, &arguments, &bound->filter);
+  }
+  for (const ExprPtr& argument : arguments) {
+    bool own = false;
+    ForEachColumn(*argument, [&](size_t column) { own = own || !IsOuterColumn(column); });
+    if (!own && HasOuterColumns(*argument)) {
+      ThrowUnsupported("aggregates over columns of the enclosing query alone are", range);
+    }
   }
   ResolvedAggregate& function = bound->function;
   try {

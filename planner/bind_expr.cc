@@ -14,6 +14,8 @@ namespace {
   throw Error(ErrorCode::kUnsupportedFeature, std::move(what), range, std::move(hint));
 }
 
+}  // namespace
+
 std::string_view OperatorName(ast::BinaryOp op) {
   switch (op) {
     case ast::BinaryOp::kEqual:
@@ -51,6 +53,8 @@ std::string_view OperatorName(ast::BinaryOp op) {
   }
   return "";
 }
+
+namespace {
 
 bool IsComparison(ast::BinaryOp op) {
   return op >= ast::BinaryOp::kEqual && op <= ast::BinaryOp::kIsNotDistinctFrom;
@@ -387,22 +391,6 @@ ExprPtr ExprBinder::BindNode(const ast::Descriptor&, SourceRange range) {
 
 ExprPtr ExprBinder::BindNode(const ast::TableArg&, SourceRange range) {
   throw Error(ErrorCode::kBadRequest, "TABLE is an argument of table functions only", range);
-}
-
-ExprPtr ExprBinder::BindNode(const ast::InSubquery&, SourceRange range) {
-  ThrowUnsupported("IN (SELECT …) is not supported yet", range);
-}
-
-ExprPtr ExprBinder::BindNode(const ast::Exists&, SourceRange range) {
-  ThrowUnsupported("EXISTS is not supported yet", range);
-}
-
-ExprPtr ExprBinder::BindNode(const ast::ScalarSubquery&, SourceRange range) {
-  ThrowUnsupported("a query as a value is not supported yet", range);
-}
-
-ExprPtr ExprBinder::BindNode(const ast::Quantified&, SourceRange range) {
-  ThrowUnsupported("comparisons with ANY or ALL of a query are not supported yet", range);
 }
 
 ExprPtr BindExpr(const ast::Expr& expr, const Scope& scope, const PlanContext& context,

@@ -19,13 +19,28 @@ struct ScopeColumn {
   bool merged = false;
 };
 
+class Subqueries;
+struct Scope;
+
+// A query block around a subquery: what names that the subquery does not have itself may mean.
+struct OuterScope {
+  const Scope* scope;
+  size_t query;             // Its number in the statement.
+  const OuterScope* outer;  // The next one; null: there is none.
+};
+
 struct Scope {
   std::vector<ScopeColumn> columns;
   // First chance at every sub-expression: gives an expression for it or nothing. Aggregates, group
-  // keys, window functions such as TUMBLE_START and subqueries are bound here by the query binder.
+  // keys and window functions such as TUMBLE_START are bound here by the query binder.
   std::function<ExprPtr(const ast::Expr&)> replace;
   // Parameters of a SQL function's body, by name; looked up before the columns.
   std::vector<std::pair<std::string, ExprPtr>> bindings;
+  // Takes the subqueries in expressions; null: there cannot be any.
+  Subqueries* subqueries = nullptr;
+  // Names that are no columns here are looked up there; they become outer columns
+  // (planner/outer_columns.h).
+  const OuterScope* outer = nullptr;
 
   // The columns that `*` or `qualifier.*` stand for, as indices; none when no table is called so.
   std::vector<size_t> Star(const std::optional<ast::QualifiedName>& qualifier) const;

@@ -3,6 +3,7 @@
 #include "fmt/format.h"
 #include "planner/bind_query.h"
 #include "planner/common.h"
+#include "planner/decorrelate.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
 #include "types/datetime.h"
@@ -167,9 +168,7 @@ BoundInput QueryBinder::BindFrom(const ast::TableExpr* from) {
   if (auto* table = std::get_if<ast::TableRef>(&from->node)) {
     input = BindTable(*table, from->range);
   } else if (auto* subquery = std::get_if<ast::SubqueryRef>(&from->node)) {
-    if (subquery->lateral) ThrowUnsupported("LATERAL is", from->range);
-    input.node = BindQuery(*subquery->query).node;
-    input.scope = ScopeOf(input.node->schema);
+    input = BindSubqueryRef(*subquery);
   } else if (auto* function = std::get_if<ast::TableFunctionRef>(&from->node)) {
     input = BindTableFunction(*function, from->range);
   } else if (IsUnnest(*from)) {
@@ -180,6 +179,16 @@ BoundInput QueryBinder::BindFrom(const ast::TableExpr* from) {
     input = BindJoin(std::get<ast::JoinRef>(from->node), from->range);
   }
   if (from->alias) Rename(*from->alias, &input);
+  return input;
+}
+
+BoundInput QueryBinder::BindSubqueryRef(const ast::SubqueryRef& subquery) {
+  const OuterScope* outer = outer_;
+  if (subquery.lateral && lateral_) outer_ = lateral_;
+  BoundInput input;
+  input.node = BindQuery(*subquery.query).node;
+  outer_ = outer;
+  input.scope = ScopeOf(input.node->schema);
   return input;
 }
 
@@ -228,8 +237,10 @@ BoundInput QueryBinder::BindCommonTable(const VisibleTable& table) {
   BoundInput input;
   input.node = BindOnce(&common, common.name.text, common.range, [&] {
     const VisibleTable* visible = std::exchange(tables_, table.outer);
+    const OuterScope* outer = std::exchange(outer_, table.scope);
     NodePtr node = BindQuery(*common.query).node;
     tables_ = visible;
+    outer_ = outer;
     return node;
   });
   input.scope = ScopeOf(input.node->schema, common.name.text);
@@ -243,7 +254,10 @@ NodePtr QueryBinder::BindOnce(const void* definition, std::string name, SourceRa
   auto bound = state_->commons.find(key);
   if (bound == state_->commons.end()) {
     const size_t before = state_->window_aggregates;
-    auto common = std::make_shared<Common>(Common{bind(), std::move(name)});
+    NodePtr node = bind();
+    // It is another one for each row of the enclosing query.
+    if (HasOuterColumns(*node)) return node;
+    auto common = std::make_shared<Common>(Common{std::move(node), std::move(name)});
     const size_t windows = state_->window_aggregates - before;
     bound = state_->commons.emplace(key, BoundCommon{std::move(common), windows}).first;
   } else {
@@ -350,8 +364,8 @@ std::optional<BoundInput> QueryBinder::BindSystemView(const ast::TableRef& table
   if (mode_ == QueryMode::kContinuous) {
     ThrowUnsupported("system views in continuous queries are", range);
   }
-  // A sink's name is also that of the job that writes to it; a table without a connector has nothing
-  // to decode.
+  // A sink's name is also that of the job that writes to it; a table without a connector has
+  // nothing to decode.
   const bool table_errors = relation.connector && relation.connector->source;
   Schema schema = late ? LateSchema() : table_errors ? ErrorsSchemaOfTable() : ErrorsSchemaOfJob();
   ScanSystem scan{relation.name + suffix, {}};

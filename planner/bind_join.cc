@@ -3,6 +3,7 @@
 
 #include "fmt/format.h"
 #include "planner/bind_query.h"
+#include "planner/bind_subquery.h"
 #include "planner/join.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
@@ -37,17 +38,23 @@ std::vector<ScopeColumn> ColumnsOf(const BoundInput& input) {
 // Binds one join whose inputs are bound.
 class JoinBinder {
  public:
-  JoinBinder(const QueryBinder& binder, const ast::JoinRef& join, BoundInput left, BoundInput right)
-      : binder_(binder),
+  // `lateral`: the right input uses columns of the left one, as those of this block.
+  JoinBinder(QueryBinder* binder, const ast::JoinRef& join, BoundInput left, BoundInput right,
+             Subqueries* lateral)
+      : binder_(*binder),
+        subqueries_(binder),
+        lateral_(lateral),
         join_(join),
         kind_(KindOf(join.kind)),
-        zone_(binder.context().session->zone()),
+        zone_(binder->context().session->zone()),
         left_(std::move(left)),
         right_(std::move(right)),
         left_columns_(left_.node->schema.size()),
         right_columns_(ColumnsOf(right_)) {
     scope_.columns = ColumnsOf(left_);
     scope_.columns.insert(scope_.columns.end(), right_columns_.begin(), right_columns_.end());
+    scope_.subqueries = &subqueries_;
+    scope_.outer = binder->outer();
   }
 
   BoundInput Bind(SourceRange range) {
@@ -58,21 +65,106 @@ class JoinBinder {
       CheckRepeatable(*on);
       SplitConjunction(on, &terms_);
     }
+    const std::vector<ExprPtr> above = PlaceSubqueries();
     BoundInput input;
-    Join join;
-    join.kind = kind_;
-    join.left_ttl = binder_.TtlOf(left_.scope);
-    join.right_ttl = binder_.TtlOf(right_.scope);
-    input.node = MakeJoin(std::move(join), std::move(left_.node), std::move(right_.node),
-                          std::move(terms_), range);
+    input.node = Join(range);
+    if (!above.empty()) {
+      SubqueryJoiner joiner(&subqueries_, std::move(input.node));
+      joiner.Filter(Conjoin(above));
+      input.node = joiner.Take();
+    }
     for (size_t i = 0; i < scope_.columns.size(); ++i) {
       scope_.columns[i].type = input.node->schema[i].type;
     }
     input.scope = std::move(scope_);
+    input.scope.subqueries = nullptr;
     return merged_.empty() ? std::move(input) : PutMergedFirst(std::move(input), range);
   }
 
  private:
+  NodePtr Join(SourceRange range) {
+    if (lateral_) {
+      SubqueryJoiner joiner(lateral_, std::move(left_.node));
+      return joiner.JoinLateral(kind_, std::move(right_.node), std::move(terms_), range);
+    }
+    millrace::Join join;
+    join.kind = kind_;
+    join.left_ttl = binder_.TtlOf(left_.scope);
+    join.right_ttl = binder_.TtlOf(right_.scope);
+    return MakeJoin(std::move(join), std::move(left_.node), std::move(right_.node),
+                    std::move(terms_), range);
+  }
+
+  // Joins the subqueries of ON to the inputs that they speak of. Returns the terms that are to be
+  // tested above the join.
+  std::vector<ExprPtr> PlaceSubqueries() {
+    std::vector<ExprPtr> above, on_left;
+    for (ExprPtr& term : std::exchange(terms_, {})) {
+      const std::optional<JoinSides> sides = subqueries_.SidesOf(*term, left_columns_);
+      if (!sides) {
+        terms_.push_back(std::move(term));
+      } else if (kind_ == JoinKind::kInner) {
+        above.push_back(std::move(term));
+      } else if (sides->left && sides->right) {
+        ThrowUnsupported("a subquery over both inputs of an outer join is", term->range,
+                         "join them in a subquery first");
+      } else if (sides->right) {
+        PlaceOnRight(term);
+      } else {
+        on_left.push_back(std::move(term));
+      }
+    }
+    if (!on_left.empty()) PlaceOnLeft(on_left);
+    return above;
+  }
+
+  // A term on an input whose rows need not stay chooses among them before the join. The others
+  // become columns.
+  void PlaceOnRight(const ExprPtr& term) {
+    SubqueryJoiner joiner(&subqueries_, std::move(right_.node),
+                          [this](const ExprPtr& expr) { return ShiftDown(expr, left_columns_); });
+    if (KeepsRight(kind_)) {
+      terms_.push_back(ShiftUp(joiner.Resolve(term), left_columns_));
+    } else {
+      joiner.Filter(term);
+    }
+    right_.node = joiner.Take();
+    AddScopeColumns(scope_.columns.size(), *right_.node,
+                    left_columns_ + right_.node->schema.size() - scope_.columns.size());
+  }
+
+  void PlaceOnLeft(const std::vector<ExprPtr>& on_left) {
+    SubqueryJoiner joiner(&subqueries_, std::move(left_.node));
+    std::vector<ExprPtr> values;
+    for (const ExprPtr& term : on_left) {
+      if (KeepsLeft(kind_)) {
+        values.push_back(joiner.Resolve(term));
+      } else {
+        joiner.Filter(term);
+      }
+    }
+    left_.node = joiner.Take();
+    const size_t added = left_.node->schema.size() - left_columns_;
+    for (ExprPtr& term : terms_) {
+      term = RemapInner(term, [&](size_t column, const Expr& old) {
+        return MakeColumnExpr(column < left_columns_ ? column : column + added, old.type,
+                              old.range);
+      });
+    }
+    terms_.insert(terms_.end(), values.begin(), values.end());
+    AddScopeColumns(left_columns_, *left_.node, added);
+    left_columns_ += added;
+  }
+
+  // Hidden columns at `place` for the last `added` ones of an input.
+  void AddScopeColumns(size_t place, const Node& input, size_t added) {
+    const size_t first = input.schema.size() - added;
+    for (size_t i = 0; i < added; ++i) {
+      scope_.columns.insert(scope_.columns.begin() + static_cast<ptrdiff_t>(place + i),
+                            {"", "", input.schema[first + i].type, /*system=*/true});
+    }
+  }
+
   struct Merged {
     std::string name;
     size_t left, right;  // In the join's output.
@@ -170,11 +262,13 @@ class JoinBinder {
   }
 
   const QueryBinder& binder_;
+  Subqueries subqueries_;
+  Subqueries* const lateral_;
   const ast::JoinRef& join_;
   const JoinKind kind_;
   const std::string zone_;
   BoundInput left_, right_;
-  const size_t left_columns_;
+  size_t left_columns_;
   std::vector<ScopeColumn> right_columns_;
   Scope scope_;  // Of both, with the types that the condition sees.
   std::vector<Merged> merged_;
@@ -205,8 +299,19 @@ BoundInput QueryBinder::BindJoinAfter(const ast::JoinRef& join, BoundInput left,
   if (auto* table = std::get_if<ast::TableRef>(&join.right->node); table && table->as_of) {
     return BindTemporalJoin(join, std::move(left), *table, range);
   }
+  Subqueries lateral(this);
+  const OuterScope here{&left.scope, lateral.query(), lateral_ ? lateral_ : outer_};
+  const OuterScope* before = std::exchange(lateral_, &here);
   BoundInput right = BindFrom(join.right.get());
-  return JoinBinder(*this, join, std::move(left), std::move(right)).Bind(range);
+  lateral_ = before;
+  const bool is_lateral = UsesOuter(*right.node, lateral.query());
+  if (is_lateral && (join.kind == ast::JoinKind::kRight || join.kind == ast::JoinKind::kFull)) {
+    throw Error(ErrorCode::kBadRequest,
+                "LATERAL cannot use columns of an input whose rows may be missing",
+                join.right->range, "use LEFT JOIN or CROSS JOIN");
+  }
+  return JoinBinder(this, join, std::move(left), std::move(right), is_lateral ? &lateral : nullptr)
+      .Bind(range);
 }
 
 }  // namespace millrace

@@ -8,6 +8,7 @@
 #include "planner/arrival.h"
 #include "planner/expr_binder.h"
 #include "planner/join.h"
+#include "planner/outer_columns.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
 
@@ -330,6 +331,7 @@ ExprPtr Windows::Finish(const ExprPtr& expr) const {
   return ReplaceExpr(expr, [&](const ExprPtr& part) -> ExprPtr {
     size_t column = 0;
     if (!IsColumn(*part, &column) || column < kFirstColumn) return nullptr;
+    if (column >= kFirstOuterColumn) return part;
     return MakeColumnExpr(calls_[column - kFirstColumn].column, part->type, part->range);
   });
 }

@@ -5,6 +5,7 @@
 
 #include "fmt/format.h"
 #include "planner/bind_over.h"
+#include "planner/bind_subquery.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
 #include "planner/top_n.h"
@@ -137,7 +138,7 @@ BoundQuery QueryBinder::BindQuery(const ast::Query& query) {
   const size_t window_aggregates = state_->window_aggregates;
   std::deque<VisibleTable> tables;
   for (const ast::CommonTable& table : query.with) {
-    tables.push_back({&table, tables_});
+    tables.push_back({&table, tables_, outer_});
     tables_ = &tables.back();
   }
   emit_ = BindEmit(query.emit);
@@ -154,6 +155,13 @@ BoundQuery QueryBinder::BindQuery(const ast::Query& query) {
   tables_ = outer_tables;
   emit_ = outer_emit;
   return bound;
+}
+
+NodePtr QueryBinder::BindSubquery(const ast::Query& query, const OuterScope& here) {
+  const OuterScope* outer = std::exchange(outer_, &here);
+  NodePtr node = BindQuery(query).node;
+  outer_ = outer;
+  return node;
 }
 
 EmitMode QueryBinder::BindEmit(const ast::Emit& emit) {
@@ -280,8 +288,13 @@ ExprPtr QueryBinder::BindQualify(const ast::Select& select, const Scope& scope,
 
 BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& query) {
   const StateTtls outer_ttls = std::exchange(ttls_, BindHints(select.hints));
+  const OuterScope* lateral = std::exchange(lateral_, nullptr);
   BoundInput input = BindFrom(select.from.get());
+  lateral_ = lateral;
   CheckTtlTables(input.scope);
+  Subqueries subqueries(this);
+  input.scope.subqueries = &subqueries;
+  input.scope.outer = outer_;
   if (select.where) {
     ExprPtr where = BindPredicate(*select.where, input.scope, context_, "WHERE", notices());
     CheckRepeatable(*input.node, *where);
@@ -290,7 +303,9 @@ BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& 
              "the condition holds for a row or not when it arrives; rows do not leave later",
              select.where->range);
     }
-    input.node = MakeFilter(std::move(input.node), std::move(where), select.where->range);
+    SubqueryJoiner joiner(&subqueries, std::move(input.node));
+    joiner.Filter(where);
+    input.node = joiner.Take();
   }
   BoundQuery bound;
   std::vector<OutputColumn> columns;
@@ -322,8 +337,12 @@ BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& 
     };
     bind_all(input.scope, bind);
     qualify = BindQualify(select, input.scope, bind);
-    node = windows.Build(
-        std::move(input.node), [](const ExprPtr& expr) { return expr; }, this);
+    SubqueryJoiner joiner(&subqueries, std::move(input.node));
+    joiner.ResolveAll();
+    const auto finish = [&](const ExprPtr& expr) { return joiner.Resolve(expr); };
+    node = windows.Build(joiner.Take(), finish, this);
+    for (OutputColumn& column : columns) column.expr = finish(column.expr);
+    if (qualify) qualify = finish(qualify);
   }
   for (OutputColumn& column : columns) column.expr = windows.Finish(column.expr);
   if (qualify) {

@@ -18,6 +18,7 @@ namespace millrace {
 struct VisibleTable {
   const ast::CommonTable* table;
   const VisibleTable* outer;
+  const OuterScope* scope;  // The queries around the WITH.
 };
 
 // An input of a query block. The scope's columns are the node's first columns; columns behind them
@@ -65,8 +66,9 @@ struct BindState {
   std::map<std::tuple<const void*, bool, int64_t>, BoundCommon> commons;
   size_t window_aggregates = 0;
   uint32_t arrivals = 0;  // Scans that give the order of arrival.
-  size_t relations = 0;  // References bound so far, to stop queries that grow without bound.
+  size_t relations = 0;   // References bound so far, to stop queries that grow without bound.
   size_t view_depth = 0;
+  size_t queries = 0;  // Blocks with subqueries.
 };
 
 class QueryBinder {
@@ -113,6 +115,11 @@ class QueryBinder {
   void CheckRepeatable(const Node& input, const Expr& expr) const;
 
   void CountWindowAggregate() { ++state_->window_aggregates; }
+  // Binds a subquery of the block `here`.
+  NodePtr BindSubquery(const ast::Query& query, const OuterScope& here);
+  // The blocks around the one that is being bound.
+  const OuterScope* outer() const { return outer_; }
+  size_t NewQuery() const { return state_->queries++; }
   uint32_t* arrivals() const { return &state_->arrivals; }
 
  private:
@@ -146,6 +153,7 @@ class QueryBinder {
   // FOR SYSTEM_TIME AS OF; in bind_temporal_join.cc.
   BoundInput BindTemporalJoin(const ast::JoinRef& join, BoundInput left,
                               const ast::TableRef& table, SourceRange range);
+  BoundInput BindSubqueryRef(const ast::SubqueryRef& subquery);
   BoundInput BindTable(const ast::TableRef& table, SourceRange range);
   BoundInput BindNamedTable(const ast::TableRef& table, SourceRange range);
   BoundInput BindCommonTable(const VisibleTable& table);
@@ -164,15 +172,20 @@ class QueryBinder {
   EmitMode emit_;
   BindState* state_;
   const VisibleTable* tables_ = nullptr;
-  StateTtls ttls_;  // Of the query block.
+  const OuterScope* outer_ = nullptr;
+  const OuterScope* lateral_ = nullptr;  // What stands before in FROM, for LATERAL; then outer_.
+  StateTtls ttls_;                       // Of the query block.
   std::vector<Type> value_types_;
 };
+
+class SubqueryJoiner;
 
 // The Aggregate of a query block under construction: binds the block's expressions to its input and
 // collects the aggregate calls in them; Build makes the node, and Finish turns the bound
 // expressions into ones over its output.
 class Grouping {
  public:
+  ~Grouping();
   // Whether the block has groups or aggregates.
   static bool Needed(const ast::Select& select, std::span<const ast::SortItem> order_by);
 
@@ -187,7 +200,8 @@ class Grouping {
 
   // Ends the binding. `having` may be null.
   NodePtr Build(const ast::Expr* having);
-  ExprPtr Finish(const ExprPtr& expr) const;
+  // After Build.
+  ExprPtr Finish(const ExprPtr& expr);
 
  private:
   struct Call {
@@ -223,29 +237,36 @@ class Grouping {
   void SetFunction(const std::string& name, std::vector<ExprPtr> arguments, SourceRange range,
                    Call* bound) const;
   void SetOrder(const ast::FunctionCall& call, const Scope& scope, SourceRange range, Call* bound);
-  std::vector<ExprPtr> OrderOf(const ast::FunctionCall& call, const Scope& scope,
-                               SourceRange range, const Call& bound);
+  std::vector<ExprPtr> OrderOf(const ast::FunctionCall& call, const Scope& scope, SourceRange range,
+                               const Call& bound);
   ExprPtr AddCall(Call call, SourceRange range);
   ExprPtr BindWindowFunction(const ast::FunctionCall& call, SourceRange range);
   size_t AddKey(ExprPtr key);
+  ExprPtr Key(size_t key) const;
   void SortKeys();
   void SetWindow(Aggregate* aggregate);
+  void JoinInput();
   NodePtr ProjectInput(Aggregate* aggregate);
+  ExprPtr OverGroups(const ExprPtr& expr) const;
   void NotifyUnbounded(const Aggregate& aggregate) const;
 
   QueryBinder* binder_;
   std::function<ExprPtr(const ast::Expr&)> replace_;
   BoundInput input_;
-  Scope scope_;        // The input's, with the hook for aggregates.
+  std::unique_ptr<Subqueries> subqueries_;       // Of expressions over the groups.
+  std::unique_ptr<SubqueryJoiner> joiner_;       // Of those, after Build.
+  std::map<std::string, size_t> subquery_keys_;  // Keys that have one, by their text.
+  Scope scope_;                                  // The input's, with the hook for aggregates.
   size_t set_column_;  // The column that stands for the number of the grouping set.
   size_t first_call_;  // Columns from here on stand for the calls.
   std::vector<ExprPtr> keys_;
-  size_t window_keys_ = 0;                 // The first ones are a group window's.
+  std::vector<ExprPtr> group_;  // The keys over the input, to which their subqueries are joined.
+  size_t window_keys_ = 0;      // The first ones are a group window's.
   std::vector<std::vector<size_t>> sets_;  // Grouping sets of keys; none: one with all keys.
   std::vector<Call> calls_;
   std::optional<std::vector<size_t>> arrival_;  // Columns of the input that order its rows.
-  std::string window_call_;  // Of a group window: its arguments as text.
-  std::string window_name_;  // TUMBLE or HOP
+  std::string window_call_;                     // Of a group window: its arguments as text.
+  std::string window_name_;                     // TUMBLE or HOP
   SourceRange range_;
   Schema schema_;  // Of the input.
 };

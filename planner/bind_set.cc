@@ -1,6 +1,9 @@
 // VALUES, set operations and DISTINCT.
+#include <deque>
+
 #include "fmt/format.h"
 #include "planner/bind_query.h"
+#include "planner/bind_subquery.h"
 #include "planner/expr_binder.h"
 #include "planner/properties.h"
 #include "types/type.h"
@@ -134,6 +137,7 @@ BoundQuery QueryBinder::BindValues(const ast::Values& values, SourceRange range)
   const std::string zone = context_.session->zone();
   const std::vector<Type> types = std::exchange(value_types_, {});
   bool constant = true;
+  std::deque<Subqueries> subqueries;  // Of each row.
   for (const auto& row : values.rows) {
     if (row.size() != values.rows[0].size()) {
       throw Error(ErrorCode::kTypeMismatch,
@@ -142,8 +146,11 @@ BoundQuery QueryBinder::BindValues(const ast::Values& values, SourceRange range)
                   row.empty() ? range : row[0]->range);
     }
     rows.emplace_back();
+    Scope scope;
+    scope.subqueries = &subqueries.emplace_back(this);
+    scope.outer = outer_;
     for (size_t i = 0; i < row.size(); ++i) {
-      ExprPtr expr = Bind(*row[i], Scope{});
+      ExprPtr expr = Bind(*row[i], scope);
       if (i < types.size()) expr = CoerceStringLiteral(std::move(expr), types[i], zone);
       constant = constant && IsConstant(*expr);
       rows.back().push_back(std::move(expr));
@@ -165,8 +172,11 @@ BoundQuery QueryBinder::BindValues(const ast::Values& values, SourceRange range)
     return bound;
   }
   std::vector<NodePtr> inputs;
-  for (auto& row : rows) {
-    inputs.push_back(MakeProject(MakeOneRow(), std::move(row), NamesOf(schema), range));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    SubqueryJoiner joiner(&subqueries[i], MakeOneRow());
+    joiner.ResolveAll();
+    for (ExprPtr& expr : rows[i]) expr = joiner.Resolve(expr);
+    inputs.push_back(MakeProject(joiner.Take(), std::move(rows[i]), NamesOf(schema), range));
   }
   bound.node = inputs.size() == 1 ? std::move(inputs[0]) : MakeUnion(std::move(inputs), range);
   return bound;

@@ -3,6 +3,7 @@
 
 #include "fmt/format.h"
 #include "planner/bind_query.h"
+#include "planner/bind_subquery.h"
 #include "planner/properties.h"
 
 namespace millrace {
@@ -55,6 +56,7 @@ BoundInput QueryBinder::BindUnnest(BoundInput left, const ast::TableExpr& table,
   op.with_ordinality = unnest.with_ordinality;
   op.outer = outer;
   std::vector<Field> fields;
+  left.scope.outer = lateral_ ? lateral_ : outer_;
   for (const ast::ExprPtr& argument : unnest.args) {
     ExprPtr collection = Bind(*argument, left.scope);
     CheckRepeatable(*left.node, *collection);
@@ -104,9 +106,14 @@ BoundInput QueryBinder::BindUnnestJoin(const ast::JoinRef& join, BoundInput left
   }
   BoundInput input = BindUnnest(std::move(left), *join.right, outer);
   if (!join.on || outer) return input;
+  Subqueries subqueries(this);
+  input.scope.subqueries = &subqueries;
   ExprPtr on = BindPredicate(*join.on, input.scope, context_, "ON", notices());
+  input.scope.subqueries = nullptr;
   CheckRepeatable(*input.node, *on);
-  input.node = MakeFilter(std::move(input.node), std::move(on), join.on->range);
+  SubqueryJoiner joiner(&subqueries, std::move(input.node));
+  joiner.Filter(on);
+  input.node = joiner.Take();
   return input;
 }
 

@@ -41,7 +41,8 @@ bool IsStateless(const Node& node) {
          std::ranges::all_of(node.inputs, [](const NodePtr& in) { return IsStateless(*in); });
 }
 
-// The leaf becomes what it reads. REQUIRES: it reads all columns, as it does when it is made.
+}  // namespace
+
 void PutInPlace(Node* leaf, NodePtr subplan) {
   Node node = std::move(*subplan);
   for (size_t i = 0; i < node.schema.size(); ++i) {
@@ -49,8 +50,6 @@ void PutInPlace(Node* leaf, NodePtr subplan) {
   }
   *leaf = std::move(node);
 }
-
-}  // namespace
 
 void ForEachNode(Node* root, const std::function<void(Node*)>& f) {
   std::set<const Common*> seen;

@@ -18,6 +18,9 @@ struct CommonUses {
 };
 std::vector<CommonUses> FindCommons(Node* root);
 
+// The leaf becomes `subplan`, which is what it reads. REQUIRES: it reads all columns, as it does when
+// it is made.
+void PutInPlace(Node* leaf, NodePtr subplan);
 // Puts subplans that are read once, and those that keep no state, where they are read.
 void InlineCommons(NodePtr* root);
 // Makes common subplans of equal ones.

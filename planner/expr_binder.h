@@ -20,6 +20,9 @@ bool IsStringLiteral(const Expr& expr);
 // it is not deterministic or fails, so that the error counts only for rows that get there.
 ExprPtr Fold(ExprPtr expr, const std::string& zone);
 
+// The function of a comparison or an arithmetic operator.
+std::string_view OperatorName(ast::BinaryOp op);
+
 // The expression as `type`, without a cast where the values are the same (VARCHAR(5) to STRING).
 ExprPtr Coerce(ExprPtr expr, const Type& type, const std::string& zone);
 
@@ -73,11 +76,18 @@ class ExprBinder {
   ExprPtr BindNode(const ast::FieldAccess& access, SourceRange range);
   ExprPtr BindNode(const ast::Descriptor& descriptor, SourceRange range);
   ExprPtr BindNode(const ast::TableArg& table, SourceRange range);
+  ExprPtr BindOuter(const ast::ColumnRef& column, SourceRange range);
+  ExprPtr BindMinus(const ast::Expr& operand, SourceRange range);
+
+  // Subqueries (bind_expr_subquery.cc).
   ExprPtr BindNode(const ast::InSubquery& in, SourceRange range);
   ExprPtr BindNode(const ast::Exists& exists, SourceRange range);
   ExprPtr BindNode(const ast::ScalarSubquery& subquery, SourceRange range);
   ExprPtr BindNode(const ast::Quantified& quantified, SourceRange range);
-  ExprPtr BindMinus(const ast::Expr& operand, SourceRange range);
+  Subqueries& NeedSubqueries(SourceRange range) const;
+  ExprPtr BindIn(const ast::Expr& value, const ast::Query& query, bool negated, SourceRange range);
+  ExprPtr CompareWithInner(std::string_view op, ExprPtr value, const Node& query, size_t column,
+                           SourceRange range) const;
 
   // Predicates and CASE (bind_expr_predicate.cc).
   ExprPtr BindNode(const ast::IsPredicate& is, SourceRange range);

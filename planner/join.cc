@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "planner/decorrelate.h"
 #include "planner/expr_binder.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
@@ -52,20 +53,21 @@ bool AddKey(const Expr& term, size_t left_columns, Join* join) {
 
 JoinSides SidesOf(const Expr& term, size_t left_columns) {
   JoinSides sides;
-  ForEachColumn(term,
-                [&](size_t column) { (column < left_columns ? sides.left : sides.right) = true; });
+  ForEachColumn(term, [&](size_t column) {
+    if (column < kFirstOuterColumn) (column < left_columns ? sides.left : sides.right) = true;
+  });
   return sides;
 }
 
 ExprPtr ShiftDown(const ExprPtr& expr, size_t first) {
-  return RemapColumns(expr, [&](const ColumnExpr& column, const Expr& old) {
-    return MakeColumnExpr(column.index - first, old.type, old.range);
+  return RemapInner(expr, [first](size_t column, const Expr& old) {
+    return MakeColumnExpr(column - first, old.type, old.range);
   });
 }
 
 ExprPtr ShiftUp(const ExprPtr& expr, size_t first) {
-  return RemapColumns(expr, [&](const ColumnExpr& column, const Expr& old) {
-    return MakeColumnExpr(column.index + first, old.type, old.range);
+  return RemapInner(expr, [first](size_t column, const Expr& old) {
+    return MakeColumnExpr(column + first, old.type, old.range);
   });
 }
 
@@ -74,6 +76,7 @@ std::optional<JoinEquality> AsJoinEquality(const Expr& term, size_t left_columns
   if (!call || (call->name != "=" && call->name != "is_not_distinct_from")) return std::nullopt;
   ExprPtr left = call->arguments[0], right = call->arguments[1];
   if (left->type.id != right->type.id || !IsDeterministic(term)) return std::nullopt;
+  if (HasOuterColumns(term)) return std::nullopt;
   if (!SidesOf(*left, left_columns).left) std::swap(left, right);
   const JoinSides l = SidesOf(*left, left_columns), r = SidesOf(*right, left_columns);
   if (!l.left || l.right || r.left || !r.right) return std::nullopt;

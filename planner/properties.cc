@@ -435,6 +435,16 @@ bool IsColumn(const Expr& expr, size_t* index) {
   return column != nullptr;
 }
 
+NodePtr PickColumns(NodePtr input, const std::vector<size_t>& columns, SourceRange range) {
+  std::vector<ExprPtr> exprs;
+  std::vector<std::string> names;
+  for (size_t column : columns) {
+    exprs.push_back(MakeColumnExpr(column, input->schema[column].type, range));
+    names.push_back(input->schema[column].name);
+  }
+  return MakeProject(std::move(input), std::move(exprs), std::move(names), range);
+}
+
 std::vector<ExprPtr> AllColumns(const Schema& schema) {
   std::vector<ExprPtr> exprs;
   for (size_t i = 0; i < schema.size(); ++i) exprs.push_back(MakeColumnExpr(i, schema[i].type));

@@ -48,6 +48,8 @@ void AddMaterialize(Plan* plan, std::string name, int64_t retention);
 // Whether the expression is nothing but column `*index` of its input.
 bool IsColumn(const Expr& expr, size_t* index = nullptr);
 
+// A projection to these columns.
+NodePtr PickColumns(NodePtr input, const std::vector<size_t>& columns, SourceRange range = {});
 // The columns of the schema as expressions, and their names.
 std::vector<ExprPtr> AllColumns(const Schema& schema);
 std::vector<std::string> NamesOf(const Schema& schema);

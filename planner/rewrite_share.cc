@@ -24,9 +24,10 @@ bool Same(const Options& a, const Options& b) {
   });
 }
 
+// Where more than the name and the types tells what it computes, it counts as another.
 bool Same(const ResolvedAggregate& a, const ResolvedAggregate& b) {
-  // What a constant was is in the kernel.
-  return a.name == b.name && !a.constant && !b.constant && a.result.SameAs(b.result) &&
+  if (a.ordered || a.constant) return false;
+  return a.name == b.name && a.weighted == b.weighted && a.result.SameAs(b.result) &&
          std::ranges::equal(a.parameters, b.parameters,
                             [](const Type& x, const Type& y) { return x.SameAs(y); });
 }
@@ -85,6 +86,10 @@ bool SameOp(const Aggregate& a, const Aggregate& b) {
          window_start == b.window_start && emit_on_close == b.emit_on_close && grace == b.grace &&
          allowed_lateness == b.allowed_lateness && decides_late == b.decides_late &&
          state_ttl == b.state_ttl && empty_sets == b.empty_sets;
+}
+bool SameOp(const Expand& a, const Expand& b) {
+  const auto& [keys, sets] = a;
+  return keys == b.keys && sets == b.sets;
 }
 bool SameOp(const Join& a, const Join& b) {
   const auto& [kind, left_keys, right_keys, null_equal, residual, window_end, left_ttl, right_ttl,

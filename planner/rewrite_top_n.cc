@@ -134,6 +134,7 @@ NodePtr RankFiltered(NodePtr node) {
   for (ExprPtr& term : terms) {
     if (!TakeBound(*term, below->schema.size() - 1, &ranks)) others.push_back(std::move(term));
   }
+  if (ranks.last && *ranks.last < ranks.first) ranks = {1, 0};  // No row has such a rank.
   const bool bounded = ranks.first > 1 || ranks.last;
   if (!bounded || IsFinal(*over, *rank, ranks)) return node;
   const SourceRange range = node->range;

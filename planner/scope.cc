@@ -3,6 +3,7 @@
 
 #include "planner/expr_binder.h"
 #include "planner/names.h"
+#include "planner/outer_columns.h"
 
 namespace millrace {
 namespace {
@@ -214,9 +215,28 @@ ExprPtr MakeField(ExprPtr row, size_t index, SourceRange range) {
       Expr{std::move(type), range, FieldExpr{std::move(row), index}});
 }
 
+// A name that only enclosing queries know; null when none does.
+ExprPtr ExprBinder::BindOuter(const ast::ColumnRef& column, SourceRange range) {
+  for (const OuterScope* outer = scope_.outer; outer; outer = outer->outer) {
+    NameResolver resolver(*outer->scope, column.parts, range);
+    const ExprPtr expr = resolver.Resolve();
+    if (!expr) continue;
+    if (resolver.inexact()) {
+      AddNotice("NAME_CASE", "\"" + Text(column.parts) + "\" differs in case from its column", range);
+    }
+    return RemapColumns(expr, [&](const ColumnExpr& found, const Expr& old) {
+      return MakeColumnExpr(OuterColumn(outer->query, found.index), old.type, old.range);
+    });
+  }
+  return nullptr;
+}
+
 ExprPtr ExprBinder::BindNode(const ast::ColumnRef& column, SourceRange range) {
   NameResolver resolver(scope_, column.parts, range);
   ExprPtr expr = resolver.Resolve();
+  if (!expr) {
+    if (ExprPtr outer = BindOuter(column, range)) return outer;
+  }
   if (!expr && resolver.field_error()) {
     Error error = *resolver.field_error();
     if (inlined_at_) error.range = *inlined_at_;

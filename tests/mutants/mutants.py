@@ -158,6 +158,44 @@ MUTANTS = [
         "if (global_) standing_.emplace_back();",
         "")]),
 
+    # Subqueries.
+    ("not_in_without_nulls", [(
+        "planner/subquery_values.cc",
+        "if (negated && unknown) return RestrictNotIn(subquery);",
+        "")]),
+    ("exists_negated", [(
+        "planner/subquery_values.cc",
+        "NewJoin(anti ? JoinKind::kAnti : JoinKind::kSemi)",
+        "NewJoin(anti ? JoinKind::kSemi : JoinKind::kAnti)")]),
+    ("single_row_takes_two", [(
+        "planner/subquery_values.cc",
+        "{{Call(\">\", {rows, MakeInteger(1, range)}, range),",
+        "{{Call(\">\", {rows, MakeInteger(2, range)}, range),")]),
+    ("any_by_the_other_extreme", [(
+        "planner/subquery_values.cc",
+        "extreme = compared_with(rising == all ? 2 : 3);",
+        "extreme = compared_with(rising == all ? 3 : 2);")]),
+    ("lateral_of_no_row_keeps_values", [(
+        "planner/subquery_values.cc",
+        "[&](const ExprPtr& output) { return IsColumnFrom(columns, *output); });",
+        "[&](const ExprPtr& output) { return IsColumnFrom(0, *output); });")]),
+    ("count_of_no_rows_is_null", [(
+        "planner/decorrelate.cc",
+        "if (value.is_null()) return column;",
+        "if (value.is_null() || true) return column;")]),
+    ("limit_over_all_enclosing_rows", [(
+        "planner/decorrelate_nodes.cc",
+        "AddColumns(rows.keys, &partitioned.partition);",
+        "")]),
+    ("enclosing_null_has_no_rows", [(
+        "planner/decorrelate.cc",
+        "rows.keys[number] = {places.size(), true};",
+        "rows.keys[number] = {places.size(), false};")]),
+    ("no_such_rank_is_a_bound", [(
+        "planner/rewrite_top_n.cc",
+        "if (ranks.last && *ranks.last < ranks.first) ranks = {1, 0};",
+        "")]),
+
     # Set operations.
     ("set_counts_without_weight", [(
         "executor/set_minus.cc",

@@ -55,6 +55,11 @@ PROBES = {
     "correlated inequality": "SELECT a FROM t WHERE EXISTS (SELECT x FROM u WHERE u.a < t.a)",
     "subquery in having": "SELECT a FROM t GROUP BY a HAVING COUNT(*) > (SELECT MAX(x) FROM u)",
     "subquery in on": "SELECT t.a FROM t AS t INNER JOIN u AS u ON t.a = u.a AND u.x IN (SELECT x FROM t)",
+    "any": "SELECT a FROM t WHERE a > ALL (SELECT a FROM u)",
+    "row in": "SELECT a FROM t WHERE (a, b) NOT IN (SELECT a, b FROM u)",
+    "correlated deeply": "SELECT a, (SELECT x FROM u WHERE u.a = t.a ORDER BY x LIMIT 1) AS f FROM t"
+                         " WHERE EXISTS (SELECT a FROM u WHERE EXISTS (SELECT a FROM t AS s WHERE"
+                         " s.a = t.a UNION ALL SELECT a FROM t AS s WHERE s.a = u.a))",
     "lateral": "SELECT t.a, s.m FROM t AS t, LATERAL (SELECT MAX(x) AS m FROM u WHERE u.a = t.a) AS s",
     "unnest": "SELECT t.a, s.e FROM t AS t LEFT JOIN UNNEST(CASE WHEN t.a > 1 THEN ARRAY[t.a, 1] END)"
               " WITH ORDINALITY AS s(e, o) ON TRUE",

@@ -2,7 +2,8 @@
 
 import random
 
-from expressions import ALL_TYPES, COLUMN_TYPES, ORDERED, Expressions, cast
+from expressions import ALL_TYPES, COLUMN_TYPES, Expressions, cast
+from subqueries import Subqueries
 from tree import (OURS, POSTGRES, TYPE_NAMES, Derived, Expr, Join, Relation, Select, SetOperation,
                   Unnest, With, null_of)
 
@@ -90,13 +91,15 @@ class Case:
         return Case(**{**vars(self), **changes})
 
 
-class Generator(Expressions):
+class Generator(Expressions, Subqueries):
     def __init__(self, seed, features):
         self.random = random.Random(seed)
         self.features = features
         self.aliases = 0
         self.ctes = 0
         self.conditions = []
+        self.relations = []  # That subqueries in ON may read.
+        self.outer = []  # Columns of the enclosing queries.
 
     def has(self, feature):
         return feature in self.features
@@ -188,7 +191,6 @@ class Generator(Expressions):
     def query(self, relations, depth, types=None):
         """A query over the relations [(name, columns)]; its columns have `types` if they are given."""
         r = self.random
-        self.relations = relations
         makers = [(4, self.projection)]
         if self.has("aggregate"):
             makers.append((4, self.grouped))
@@ -237,8 +239,12 @@ class Generator(Expressions):
         source, scope = self.one_source(relations, depth)
         width = self.random.choice([1, 1, 2, 2, 3]) if joins and depth > 1 else 1
         for _ in range(width - 1):
-            right, right_scope = self.one_source(relations, depth - 1)
             kind = self.random.choice(joins)[0]
+            if self.has("lateral") and self.chance(0.06):
+                source, scope = self.lateral(relations, source, scope, depth)
+                continue
+            right, right_scope = self.one_source(relations, depth - 1)
+            self.relations = relations
             pairs = [(a, b) for a in scope for b in right_scope if a.type == b.type]
             if kind == "," and pairs and self.has("where") and self.chance(0.85):
                 conditions.append(Expr("bool", "({0} = {1})", *self.random.choice(pairs)))
@@ -324,12 +330,19 @@ class Generator(Expressions):
             on = one if on is None else Expr("bool", "({0} AND {1})", on, one)
         if self.has("residual") and self.chance(0.2):
             on = Expr("bool", "({0} AND {1})", on, self.predicate(scope, 1))
+        elif self.has("subquery in on") and self.chance(0.05):
+            # Over one input: both are not built for outer joins.
+            side = scope if kind == "INNER JOIN" else self.random.choice([left_scope, right_scope])
+            made = self.subquery_condition(self.relations, side, 2)
+            on = Expr("bool", "({0} AND {1})", on, made) if made is not None else on
         return Join(kind, left, right, on), scope
 
     def where(self, relations, scope, depth):
         """The WHERE of the source that was just made."""
         conditions, self.conditions = self.conditions, []
         where = self._where(relations, scope, depth)
+        if self.outer and self.has("where") and self.chance(0.6):
+            conditions.append(self.use_of_outer(scope))
         for condition in conditions:
             where = condition if where is None else Expr("bool", "({0} AND {1})", condition, where)
         return where
@@ -340,87 +353,15 @@ class Generator(Expressions):
         if depth > 1 and self.chance(0.45):
             made = self.subquery_condition(relations, scope, depth)
             if made is not None:
-                if self.chance(0.3):
-                    return Expr("bool", "({0} AND {1})", self.predicate(scope, 1), made)
-                if self.has("subquery in or") and self.chance(0.15):
-                    return Expr("bool", "({0} OR {1})", self.predicate(scope, 1), made)
-                return made
+                return self.around(made, scope)
         return self.predicate(scope)
-
-    # Subqueries
-
-    def subquery_condition(self, relations, scope, depth):
-        forms = self.any_of("in", "not in", "exists", "not exists", "scalar subquery",
-                            "correlated scalar", "correlated in", "correlated not in",
-                            "correlated inequality", "correlated count")
-        if not forms:
-            return None
-        form = self.random.choice(forms)
-        if form in ("in", "not in"):
-            wanted = self.random.choice(scope)
-            inner = self.query(relations, depth - 1, [wanted.type])
-            return Expr("bool", "({0} " + form.upper() + " ({1}))", wanted, inner)
-        if "scalar" in form or "count" in form:
-            made = self.scalar_subquery(relations, scope, depth, form)
-            other = self.expression(made.type, scope, 1)
-            op = self.random.choice(["=", "<", ">", ">=", "<>"])
-            return Expr("bool", "({0} " + op + " {1})", other, made)
-        inner, inner_scope = self.one_source(relations, depth - 1)
-        conditions = self.correlation(scope, inner_scope, form == "correlated inequality")
-        if conditions is None:
-            return None
-        if self.chance(0.4):
-            conditions = Expr("bool", "({0} AND {1})", conditions, self.predicate(inner_scope, 1))
-        if form in ("correlated in", "correlated not in"):
-            wanted = self.random.choice(scope)
-            item = self.expression(wanted.type, inner_scope, 1)
-            query = Select([(item, "c0")], inner, where=conditions)
-            return Expr("bool", "({0} " + form[11:].upper() + " ({1}))", wanted, query)
-        query = Select([(self.random.choice(inner_scope), "c0")], inner, where=conditions)
-        word = "NOT EXISTS" if form == "not exists" else "EXISTS"
-        return Expr("bool", "(" + word + " ({0}))", query)
-
-    def correlation(self, scope, inner_scope, inequality=False):
-        pairs = [(a, b) for a in scope for b in inner_scope
-                 if a.type == b.type and (not inequality or a.type in ORDERED)]
-        if not pairs:
-            return None
-        a, b = self.random.choice(pairs)
-        op = self.random.choice(["<", ">", "<>", "<="]) if inequality else "="
-        return Expr("bool", "({0} " + op + " {1})", b, a)
-
-    def scalar_subquery(self, relations, scope, depth, form):
-        inner, inner_scope = self.one_source(relations, depth - 1)
-        where = self.predicate(inner_scope, 1) if self.chance(0.3) else None
-        if form != "scalar subquery":
-            conditions = self.correlation(scope, inner_scope)
-            if conditions is not None:
-                where = conditions if where is None else Expr("bool", "({0} AND {1})", conditions, where)
-        item = Expr("big", "COUNT(*)") if "count" in form else self.aggregate(inner_scope, 1)
-        if "count" not in form and "COUNT" in item.templates[0] and "correlated" in form \
-                and not self.has("correlated count"):
-            item = Expr(inner_scope[0].type, "MAX({0})", inner_scope[0]) \
-                if inner_scope[0].type != "bool" else Expr("int", "MAX(1)")
-        return Expr(item.type, "({0})", Select([(item, "c0")], inner, where=where))
-
-    def with_subqueries(self, relations, scope, depth):
-        """The scope and perhaps a scalar subquery or a condition as one more member."""
-        if depth < 2 or not self.chance(0.12):
-            return scope
-        if self.has("correlated in select") and self.chance(0.5):
-            return scope + [self.scalar_subquery(relations, scope, depth, "correlated scalar")]
-        if self.has("in in select") and self.chance(0.4):
-            made = self.subquery_condition(relations, scope, depth)
-            return scope + ([made] if made is not None else [])
-        if self.has("subquery in select"):
-            return scope + [self.scalar_subquery(relations, scope, depth, "scalar subquery")]
-        return scope
 
     # Shapes
 
     def projection(self, relations, depth, types=None):
         source, scope = self.source(relations, depth)
         where = self.where(relations, scope, depth)
+        scope = scope + self.some_outer()
         items = self.output(self.with_subqueries(relations, scope, depth), types)
         distinct = self.has("distinct") and self.chance(0.15)
         return Select(items, source, where=where, distinct=distinct)
@@ -442,7 +383,9 @@ class Generator(Expressions):
             # PostgreSQL takes a literal in GROUP BY for the number of a column.
             if any(k.column for k in _columns(made)):
                 keys[0] = made
+        scope = self.with_subqueries(relations, scope, depth)
         behind += keys + [self.aggregate(scope, 1) for _ in range(r.randint(0 if keys else 1, 3))]
+        behind += self.of_groups(relations, keys if group is keys else [], depth)
         having = None
         if self.has("having") and self.chance(0.2):
             having = self.predicate(behind, 1)

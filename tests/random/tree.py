@@ -83,6 +83,13 @@ class Derived:
         return [self.alias]
 
 
+class Lateral(Derived):
+    """Its query may use columns of what stands before it."""
+
+    def render(self, dialect):
+        return f"LATERAL {super().render(dialect)}"
+
+
 class Join:
     """kind: "INNER JOIN", "CROSS JOIN", ","; `on` is None for the last two; `using` is a column's
     name instead."""
