@@ -226,6 +226,80 @@ MUTANTS = [
         "GroupTable::header(t.row).touched = false;",
         "")]),
 
+    # Window functions.
+    ("over_adds_what_it_takes_back", [(
+        "executor/over.cc",
+        "if (was) add(*was, -1);",
+        "if (was) add(*was, +1);")]),
+    ("over_results_not_restored", [(
+        "executor/over.cc",
+        "stored = {results_.Allocate(value.size()), static_cast<uint32_t>(value.size())};",
+        "stored = {results_.Allocate(value.size()), 0};")]),
+    ("over_deletion_moves_no_numbers", [(
+        "executor/over.cc",
+        "functions_.numbers() && moved != 0",
+        "functions_.numbers() && moved > 0")]),
+    ("over_whole_partition_stays", [(
+        "executor/over.cc",
+        "return was != is;",
+        "return false;")]),
+    ("frame_ends_before_its_row", [(
+        "executor/over_frame.cc",
+        "begin + i + is_end",
+        "begin + i")]),
+    ("frame_without_the_peers_behind", [(
+        "executor/over_frame.cc",
+        "return is_end ? peers->ends : peers->begins;",
+        "return peers->begins;")]),
+    ("range_reach_one_way", [(
+        "executor/over_frame.cc",
+        "EdgeFinder(rows, !bound.following, !is_end)",
+        "EdgeFinder(rows, !bound.following, is_end)")]),
+    ("ntile_without_remainder", [(
+        "executor/over_functions.cc",
+        "large = rows % buckets",
+        "large = 0")]),
+    ("percent_rank_over_all_rows", [(
+        "executor/over_functions.cc",
+        "/ (rows - 1)",
+        "/ rows")]),
+    ("lag_forgets_its_default", [(
+        "executor/over_functions.cc",
+        "i + static_cast<uint32_t>(rows.size()) : i",
+        "i : i")]),
+    ("distinct_frames_count_all", [(
+        "executor/over_sliding.cc",
+        "seen.insert(keys[i]).second;",
+        "true;")]),
+    ("sliding_frames_without_their_end", [(
+        "executor/over_sliding.cc",
+        "behind[frames.ends[i] - pivot]",
+        "behind[0]")]),
+    ("over_takes_rows_at_the_watermark", [(
+        "executor/over_time.cc",
+        "if (at > given) {",
+        "if (at >= given) {")]),
+    ("over_grace_ignored", [(
+        "executor/over_time.cc",
+        ": watermark - options_.plan.grace",
+        ": watermark")]),
+    ("carry_not_restored", [(
+        "executor/over_functions.cc",
+        "std::memcpy(&carry->rows, bytes.data(), sizeof carry->rows);",
+        "carry->rows = 0;")]),
+    ("carry_counts_no_rows", [(
+        "executor/over_functions.cc",
+        "carry->rows += static_cast<int64_t>(count);",
+        "")]),
+    ("last_value_forgets_its_row", [(
+        "executor/over_functions.cc",
+        "frame.lags() && here > 0) --here;",
+        "frame.lags() && here > 0) here += 0;")]),
+    ("proctime_steps_from_the_start", [(
+        "executor/over_time.cc",
+        "step_ = std::max(step_, TimeIn(table_.Key(last).substr(at, kTimeBytes)) + 1);",
+        "")]),
+
     # Time and windows.
     ("window_closes_a_millisecond_late", [(
         "executor/aggregate.cc",
