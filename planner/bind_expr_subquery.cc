@@ -9,7 +9,7 @@ namespace millrace {
 Subqueries& ExprBinder::NeedSubqueries(SourceRange range) const {
   if (scope_.subqueries) return *scope_.subqueries;
   throw Error(ErrorCode::kUnsupportedFeature, "a subquery is not supported here", range,
-              "use it in a SELECT, where it may stand anywhere but in ON of an outer join");
+              "use it in a SELECT");
 }
 
 // `value` compared with a column of the query.
