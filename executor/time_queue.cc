@@ -8,10 +8,13 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kBuckets = 256;  // In the span.
+// Rows may come into the bucket that is taken from in every step, which is sorted again then.
+constexpr int64_t kWidest = 10 * kMicrosPerSecond;
 
 }  // namespace
 
-TimeQueue::TimeQueue(int64_t span) : width_(std::max(span / kBuckets, kMicrosPerMilli)) {}
+TimeQueue::TimeQueue(int64_t span)
+    : width_(std::clamp(span / kBuckets, kMicrosPerMilli, kWidest)) {}
 
 int64_t TimeQueue::NumberOf(int64_t time) const {
   return time >= 0 ? time / width_ : -1 - (-1 - time) / width_;

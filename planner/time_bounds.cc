@@ -171,6 +171,8 @@ bool ChangesClosedWindows(const Node& root) {
       changes |= top->grace > 0 || top->allowed_lateness > 0;
     } else if (auto* over = std::get_if<Over>(&node.op)) {
       changes |= over->grace > 0 || over->allowed_lateness > 0;
+    } else if (auto* view = std::get_if<Materialize>(&node.op)) {
+      changes |= view->retention > 0;
     } else if (auto* scan = std::get_if<ScanView>(&node.op)) {
       changes |= scan->view->plan && ChangesClosedWindows(*scan->view->plan->root);
     }

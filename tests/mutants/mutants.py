@@ -328,8 +328,8 @@ MUTANTS = [
         "return CloseTime(window_end);")]),
     ("derived_rows_are_late", [(
         "planner/rewrite.cc",
-        "aggregate->decides_late = !decided;",
-        "aggregate->decides_late = true;")]),
+        "const bool decides = !deciders.Behind(*node);",
+        "const bool decides = true;")]),
     ("windows_before_1970_round_up", [(
         "executor/stateless.cc",
         "return time - (rest < 0 ? rest + step : rest);",
@@ -441,8 +441,8 @@ MUTANTS = [
         "")]),
     ("interval_late_rows_as_outer_ones", [(
         "executor/interval_join.cc",
-        "side.decides_late && std::max(last",
-        "false && std::max(last")]),
+        "if (side.decides_late && std::max(last, side.rows",
+        "if (false && std::max(last, side.rows")]),
     ("window_join_takes_late_rows", [(
         "executor/join_window.cc",
         "if (end - kMicrosPerMilli > time.before) {",
@@ -467,8 +467,4 @@ MUTANTS = [
         "executor/temporal_join.cc",
         "left_.queue.TakeUntil(time.watermark, &passed_);",
         "left_.queue.TakeUntil(kMaxWatermark, &passed_);")]),
-    ("lookup_rows_do_not_wait_for_the_table", [(
-        "executor/dataflow.cc",
-        "waits |= node.scan->bounded() ? !node.scan->ended() : rows > 0;",
-        "waits = false;")]),
 ]
