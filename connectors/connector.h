@@ -146,6 +146,8 @@ class Sink {
   // Before a step: whether the job may read on; false while too much waits to leave. Throws what
   // went wrong since the last call.
   virtual bool Ready() { return true; }
+  // `f` is called, from any thread, when Ready may say something else.
+  virtual void OnReady(std::function<void()> /*f*/) {}
   virtual TransportStatus Status() const { return {}; }
   // The job is finished for good (bounded inputs ended, drain).
   virtual void Close() {}

@@ -171,6 +171,7 @@ ConnectorDef MakeDef(bool upsert) {
   def.keyed_changes = upsert;
   def.append_only_sink = !upsert;
   def.source = MakeKafkaSource;
+  def.sink = MakeKafkaSink;
   def.bounded = IsBounded;
   def.validate = upsert ? ValidateUpsert : ValidateKafka;
   return def;

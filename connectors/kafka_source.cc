@@ -15,7 +15,7 @@
 #include "connectors/kafka_client.h"
 #include "connectors/kafka_offsets.h"
 #include "connectors/kafka_watcher.h"
-#include "connectors/pacer.h"
+#include "connectors/wakeup.h"
 #include "types/row_key.h"
 
 namespace millrace {
@@ -44,23 +44,6 @@ std::map<std::string, std::string> ConsumerSettings(const Options& options) {
   }
   return settings;
 }
-
-// Who is to be woken, from librdkafka's threads.
-class Wakeup {
- public:
-  void Set(std::function<void()> f) {
-    std::lock_guard lock(mutex_);
-    f_ = std::move(f);
-  }
-  void Wake() {
-    std::lock_guard lock(mutex_);
-    if (f_) f_();
-  }
-
- private:
-  std::mutex mutex_;
-  std::function<void()> f_;
-};
 
 // One Kafka partition. The driver's, but for the atomics.
 struct Reader {
@@ -184,6 +167,7 @@ class KafkaSource final : public Source {
       reader->name = std::make_shared<const std::string>(found[i].name());
       reader->position = found[i].start;
       reader->next = reader->position.offset;
+      reader->end = found[i].end;
       std::lock_guard lock(readers_mutex_);
       readers_.push_back(std::move(reader));
     }

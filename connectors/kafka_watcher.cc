@@ -123,7 +123,7 @@ bool KafkaWatcher::Discover() {
   const std::vector<KafkaPartition> known = partitions();
   for (const auto& [topic, count] : topics) {
     for (size_t number = 0; number < count; ++number) {
-      KafkaPartition p{topic, static_cast<int32_t>(number), {}, !known.empty()};
+      KafkaPartition p{topic, static_cast<int32_t>(number), {}, 0, !known.empty()};
       const auto same = [&](const KafkaPartition& k) { return k.name() == p.name(); };
       if (std::ranges::none_of(known, same)) found.push_back(std::move(p));
     }
@@ -142,8 +142,8 @@ bool KafkaWatcher::Resolve(std::vector<KafkaPartition>* found) {
   OffsetSpec start = start_;
   if (found->front().late) start = {OffsetMode::kEarliest, 0, {}};
   std::vector<int64_t> starts, stops;
-  if (!FindOffsets(start, *found, &starts)) return false;
-  if (IsBounded(stop_) && !FindOffsets(stop_, *found, &stops)) return false;
+  if (!FindOffsets(start, found, &starts)) return false;
+  if (IsBounded(stop_) && !FindOffsets(stop_, found, &stops)) return false;
   for (size_t i = 0; i < found->size(); ++i) {
     KafkaPosition& position = (*found)[i].start;
     position.offset = starts[i];
@@ -161,9 +161,9 @@ bool KafkaWatcher::FindWatermarks(const KafkaPartition& partition, int64_t* low,
 }
 
 bool KafkaWatcher::FindOffsets(const OffsetSpec& spec,
-                               const std::vector<KafkaPartition>& partitions,
+                               std::vector<KafkaPartition>* partitions,
                                std::vector<int64_t>* offsets) {
-  KafkaList list = ListOf(partitions);
+  KafkaList list = ListOf(*partitions);
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
   if (spec.mode == OffsetMode::kTimestamp) {
     for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = spec.timestamp_millis;
@@ -177,11 +177,12 @@ bool KafkaWatcher::FindOffsets(const OffsetSpec& spec,
   }
   const bool reset_to_latest =
       GetString(options_, "properties.auto.offset.reset", "earliest") == "latest";
-  for (size_t i = 0; i < partitions.size(); ++i) {
+  for (size_t i = 0; i < partitions->size(); ++i) {
     int64_t low = 0, high = 0;
-    if (!FindWatermarks(partitions[i], &low, &high)) return false;
+    if (!FindWatermarks((*partitions)[i], &low, &high)) return false;
+    (*partitions)[i].end = high;
     const int64_t listed = list->elems[i].offset;
-    const auto specific = spec.specific.find(partitions[i].number);
+    const auto specific = spec.specific.find((*partitions)[i].number);
     switch (spec.mode) {
       case OffsetMode::kLatest:
         offsets->push_back(high);

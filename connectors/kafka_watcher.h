@@ -20,6 +20,7 @@ struct KafkaPartition {
   std::string topic;
   int32_t number = 0;
   KafkaPosition start;  // By the options, for a partition that was never read.
+  int64_t end = 0;      // Where the next record will be written, when it was found.
   bool late = false;    // It came up after the first ones.
   std::string name() const { return topic + "/" + std::to_string(number); }
 };
@@ -41,8 +42,8 @@ class KafkaWatcher {
   bool Discover();
   std::map<std::string, size_t> MatchingTopics(bool* answered);
   bool Resolve(std::vector<KafkaPartition>* found);
-  // Of each partition the offset that `spec` means; false when the brokers did not answer.
-  bool FindOffsets(const OffsetSpec& spec, const std::vector<KafkaPartition>& partitions,
+  // Of each partition the offset that `spec` means, and its end; false when the brokers did not answer.
+  bool FindOffsets(const OffsetSpec& spec, std::vector<KafkaPartition>* partitions,
                    std::vector<int64_t>* offsets);
   bool FindWatermarks(const KafkaPartition& partition, int64_t* low, int64_t* high);
 

@@ -334,6 +334,7 @@ View* Dataflow::rejects(const std::string& table) const {
 void Dataflow::OnReady(std::function<void()> f) {
   for (OpNode& node : nodes_) {
     if (node.scan) node.scan->OnReady(f);
+    if (node.sink) node.sink->OnReady(f);
   }
 }
 

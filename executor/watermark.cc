@@ -56,10 +56,20 @@ int64_t WatermarkTracker::Current(const TableScan& scan, int64_t now_micros) {
   looked_at_ = now_micros;
   int64_t least = kMaxWatermark;
   slowest_.reset();
+  std::optional<TransportStatus> status;
+  // A partition that has records, though none was read yet, holds time back; an empty one does not.
+  const auto has_unread = [&](size_t i) {
+    if (!status) status = scan.status();
+    return i < status->lag.size() && status->lag[i].records() > 0;
+  };
   for (size_t i = 0; i < scan.source_partitions(); ++i) {
     if (scan.moved(i)) last_moved_[i] = now_micros;
-    if (last_moved_[i] == 0 && !scan.ever_moved(i)) continue;
-    if (idle_timeout_ > 0 && now_micros - last_moved_[i] >= idle_timeout_) continue;
+    int64_t active = last_moved_[i];
+    if (active == 0 && !scan.ever_moved(i)) {
+      if (!has_unread(i)) continue;
+      active = started_;
+    }
+    if (idle_timeout_ > 0 && now_micros - active >= idle_timeout_) continue;
     if (watermarks_[i] < least) {
       least = watermarks_[i];
       slowest_ = i;

@@ -212,7 +212,9 @@ class InsertBinder {
     if (query_.node->properties.append_only) return;
     // One bounded run writes final rows only.
     if (binder_.mode() == QueryMode::kPull) return;
-    if (table_.embedded() && !table_.primary_key.empty()) return CheckKey();
+    const bool keyed =
+        table_.embedded() || (table_.connector && table_.connector->keyed_changes);
+    if (keyed && !table_.primary_key.empty()) return CheckKey();
     if (table_.connector && !table_.connector->append_only_sink) return;
     throw Error(
         ErrorCode::kUnsupportedFeature,

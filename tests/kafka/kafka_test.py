@@ -9,7 +9,9 @@ Ends with 77, and says how many tests that leaves out, where no broker can be ha
 
 import http.client
 import json
+import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -22,6 +24,7 @@ import unittest
 START_SECONDS = 60
 SETTLE_SECONDS = 60
 SKIPPED = 77
+KILL_ROUNDS = int(os.environ.get("MILLRACE_KAFKA_KILL_ROUNDS", "12"))
 SCRIPT = pathlib.Path(__file__).resolve().parent.parent.parent / "scripts" / "kafka"
 BINARY = TOOL = ""
 BROKER = None
@@ -389,6 +392,209 @@ class SourceTest(KafkaTest):
         self.assertIn("JKS", refused(topic, JSON, "'properties.ssl.truststore.location' = '/a.jks'"))
         self.assertIn("unknown option 'json.ignore-parse-errors'", refused(topic, "'value.format' = 'json'",
                                             "'json.ignore-parse-errors' = 'true'"))
+
+
+AT_LEAST_ONCE = "'sink.delivery-guarantee' = 'at-least-once'"
+
+
+def exactly_once(prefix):
+    return ("'sink.delivery-guarantee' = 'exactly-once'",
+            f"'sink.transactional-id-prefix' = '{prefix}'")
+
+
+class SinkTest(KafkaTest):
+    def make_topics(self, partitions=2):
+        """Of input and output."""
+        self.input, self.output = f"{self.topic}_in", f"{self.topic}_out"
+        BROKER.create(self.input, partitions)
+        BROKER.create(self.output, partitions)
+
+    def written(self, level="read_committed"):
+        return [json.loads(value) for _, _, _, value in BROKER.consume(self.output, level)]
+
+    def test_at_least_once(self):
+        self.make_topics()
+        self.table("source", "id BIGINT, k STRING", JSON, EARLIEST, topic=self.input)
+        self.table("target", "k STRING, id BIGINT", "'key.format' = 'raw'", "'key.fields' = 'k'",
+                   "'value.format' = 'json'", "'value.fields-include' = 'EXCEPT_KEY'", AT_LEAST_ONCE,
+                   topic=self.output)
+        self.server.sql("INSERT INTO target SELECT k, id FROM source WHERE id >= 10")
+        BROKER.produce(self.input, [(0, None, {"id": i, "k": f"k{i % 7}"}) for i in range(30)])
+        await_equal(20, lambda: len(self.written()))
+        found = BROKER.consume(self.output)
+        self.assertEqual(sorted((k, json.loads(v)["id"]) for _, _, k, v in found),
+                         sorted((f"k{i % 7}", i) for i in range(10, 30)))
+        # Keys lie where Java's murmur2 puts them, as kafka_tool does.
+        BROKER.produce(self.output, [(-1, f"k{i}", {}) for i in range(7)])
+        homes = {}
+        for partition, _, key, _ in BROKER.consume(self.output):
+            homes.setdefault(key, set()).add(partition)
+        self.assertEqual({len(h) for h in homes.values()}, {1})
+        self.assertEqual(len(homes), 7)
+
+    def test_at_least_once_without_broker(self):
+        self.make_topics(1)
+        self.table("source", "id BIGINT", JSON, EARLIEST, topic=self.input)
+        self.table("target", "id BIGINT", JSON, AT_LEAST_ONCE, topic=self.output)
+        self.server.sql("CREATE TABLE rows (id BIGINT)")
+        self.server.sql("INSERT INTO target SELECT id FROM rows")
+        self.server.sql("INSERT INTO rows VALUES (1)")
+        await_equal([{"id": 1}], self.written)
+        BROKER.stop("--kill")
+        self.server.sql("INSERT INTO rows VALUES (2), (3)")
+        await_equal(3, lambda: self.server.job("target")["rows_out"])
+        before = self.server.job("target")["checkpoints"]
+        await_equal(True, lambda: self.server.job("target")["checkpoints"] > before + 1)
+        # What no broker has taken is in the checkpoint.
+        self.restart()
+        BROKER.start()
+        await_equal({1, 2, 3}, lambda: {row["id"] for row in self.written()})
+
+    def test_time_and_headers(self):
+        self.make_topics(1)
+        columns = ("id BIGINT, ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp', "
+                   "h MAP<STRING, BYTES> METADATA FROM 'headers'")
+        self.table("source", "id BIGINT", JSON, EARLIEST, topic=self.input)
+        self.table("target", columns, JSON, EARLIEST, topic=self.output)
+        self.server.sql("INSERT INTO target SELECT id, TO_TIMESTAMP_LTZ(id * 1000, 3), "
+                        "MAP['a', CAST('x' AS BYTES)] FROM source")
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT id, ts, CAST(h['a'] AS STRING) "
+                        "FROM target")
+        BROKER.produce(self.input, [(0, None, {"id": 86400})])
+        self.await_rows("v", [(86400, "1970-01-02T00:00:00.000Z", "x")])
+
+    def test_exactly_once_is_whole_or_not_there(self):
+        self.make_topics(1)
+        self.table("source", "id BIGINT", JSON, EARLIEST, topic=self.input)
+        self.table("target", "id BIGINT", JSON, *exactly_once(self.topic), topic=self.output)
+        self.server.sql("INSERT INTO target SELECT id FROM source")
+        BROKER.produce(self.input, [(0, None, {"id": i}) for i in range(1000)])
+        await_equal(list(range(1000)), lambda: [row["id"] for row in self.written()])
+        self.restart()
+        BROKER.produce(self.input, [(0, None, {"id": 1000})])
+        await_equal(list(range(1001)), lambda: [row["id"] for row in self.written()])
+
+    def test_second_process_is_fenced(self):
+        self.make_topics(1)
+        self.table("target", "id BIGINT", JSON, *exactly_once("the-same"), topic=self.output)
+        self.server.sql("CREATE TABLE rows (id BIGINT)")
+        self.server.sql("INSERT INTO target SELECT id FROM rows")
+        self.server.sql("INSERT INTO rows VALUES (1)")
+        await_equal([{"id": 1}], self.written)
+        other_home = pathlib.Path(tempfile.mkdtemp(prefix="millrace-kafka-"))
+        first, self.server = self.server, Server(other_home)
+        try:
+            self.table("target", "id BIGINT", JSON, *exactly_once("the-same"), topic=self.output)
+            self.server.sql("CREATE TABLE rows (id BIGINT)")
+            self.server.sql("INSERT INTO target SELECT id FROM rows")
+            self.server.sql("INSERT INTO rows VALUES (2)")
+            await_equal([{"id": 1}, {"id": 2}], self.written)
+            first.sql("INSERT INTO rows VALUES (3)")
+            await_equal("FAILED", lambda: first.job("target")["state"])
+            self.assertIn("another process", first.job("target")["error"]["message"])
+            self.assertEqual(self.written(), [{"id": 1}, {"id": 2}])
+        finally:
+            self.assertEqual(self.server.stop(), 0)
+            self.server = first
+            shutil.rmtree(other_home)
+
+    def test_restored_copy_is_refused(self):
+        self.make_topics(1)
+        self.table("source", "id BIGINT", JSON, EARLIEST, topic=self.input)
+        self.table("target", "id BIGINT", JSON, *exactly_once(self.topic), topic=self.output)
+        self.server.sql("INSERT INTO target SELECT id FROM source")
+        BROKER.produce(self.input, [(0, None, {"id": 1})])
+        await_equal([{"id": 1}], self.written)
+        self.assertEqual(self.server.stop(), 0)
+        shutil.copytree(self.home / "data", self.home / "copy")
+        self.server = Server(self.home)
+        BROKER.produce(self.input, [(0, None, {"id": 2})])
+        await_equal([{"id": 1}, {"id": 2}], self.written)
+        self.server.kill()
+        shutil.rmtree(self.home / "data")
+        (self.home / "copy").rename(self.home / "data")
+        self.server = Server(self.home)
+        await_equal("FAILED", lambda: self.server.job("target")["state"])
+        self.assertIn("older than topic", self.server.job("target")["error"]["message"])
+        self.assertEqual(self.written(), [{"id": 1}, {"id": 2}])
+
+    def test_what_cannot_be_sent(self):
+        self.make_topics(1)
+        self.server.sql("CREATE TABLE rows (id BIGINT, text STRING)")
+        for name, options in (("direct", ()), ("once", exactly_once(self.topic))):
+            self.table(name, "text STRING", JSON, *options, topic=self.output)
+            self.server.sql(f"INSERT INTO {name} SELECT text FROM rows")
+        self.server.sql(f"INSERT INTO rows VALUES (1, REPEAT('x', 2000000))")
+        for name in ("direct", "once"):
+            await_equal("FAILED", lambda: self.server.job(name)["state"])
+            self.assertIn("too large", self.server.job(name)["error"]["message"])
+
+    def test_killed_at_random(self):
+        """Each window once, whatever is killed when."""
+        rng = random.Random(20240501)
+        self.make_topics(2)
+        copies = f"{self.topic}_copies"
+        BROKER.create(copies, 1)
+        # With rows in both partitions from the start, neither can be late.
+        expected, ids, sent = {}, [], 0
+
+        def row(second_millis):
+            nonlocal sent
+            seconds, millis = divmod(second_millis, 1000)
+            start = f"2024-05-01 {seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+            value = {"id": sent, "k": rng.randrange(5), "v": rng.randrange(100),
+                     "ts": f"{start}.{millis:03}"}
+            sent += 1
+            if value["v"] % 3 == 0:
+                ids.append(value["id"])
+            n, total = expected.get((start, value["k"]), (0, 0))
+            expected[start, value["k"]] = n + 1, total + value["v"]
+            return value
+
+        BROKER.produce(self.input, [(p, None, row(0)) for p in range(2)])
+        self.table("source", "id BIGINT, k INT, v BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts",
+                   JSON, EARLIEST, topic=self.input)
+        self.table("windows", "start_time TIMESTAMP(3), k INT, n BIGINT, total BIGINT", JSON,
+                   *exactly_once("windows"), topic=self.output)
+        self.table("copies", "id BIGINT", JSON, *exactly_once("copies"), topic=copies)
+        self.server.sql("INSERT INTO windows SELECT window_start, k, COUNT(*), SUM(v) FROM TABLE("
+                        "TUMBLE(TABLE source, DESCRIPTOR(ts), INTERVAL '1' SECOND)) "
+                        "GROUP BY window_start, window_end, k")
+        self.server.sql("INSERT INTO copies SELECT id FROM source WHERE MOD(v, 3) = 0")
+        for life in range(KILL_ROUNDS):
+            rows = []
+            for _ in range(rng.randrange(100, 1500)):
+                rows.append((sent % 2, None, row(sent * 7)))
+            BROKER.produce(self.input, rows)
+            time.sleep(rng.random() * 0.6)
+            if life % 4 == 3:
+                BROKER.stop("--kill")
+                if rng.random() < 0.5:
+                    self.restart()
+                BROKER.start()
+            else:
+                self.restart()
+        last = sent * 7 + 5000
+        complete = {f"{start}": v for (start, k), v in expected.items()}
+        BROKER.produce(self.input, [(p, None, row(last)) for p in range(2)])
+        closed = sorted((start, k, n, total) for (start, k), (n, total) in expected.items()
+                        if start in complete)
+
+        def found():
+            return sorted((r["start_time"][:19], r["k"], r["n"], r["total"])
+                          for r in self.written())
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while len(found()) < len(closed) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertEqual(found(), closed)
+
+        def copied():
+            return sorted(json.loads(v)["id"] for _, _, _, v in BROKER.consume(copies))
+        await_equal(sorted(ids), copied)
+        # Nothing comes later either.
+        checkpoints = self.server.job("windows")["checkpoints"]
+        await_equal(True, lambda: self.server.job("windows")["checkpoints"] > checkpoints + 3)
+        self.assertEqual((found(), copied()), (closed, sorted(ids)))
 
 
 class BrokerTest(KafkaTest):
