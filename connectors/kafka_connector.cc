@@ -166,7 +166,7 @@ ConnectorDef MakeDef(bool upsert) {
                   {"offset", Type(TypeId::kBigInt, false)},
                   {"timestamp", Type::MakeTimestampLtz(3).AsNullable(false), true},
                   {"timestamp-type", text}};
-  if (upsert) def.metadata.push_back({"$deleted", Type(TypeId::kBoolean, false)});
+  if (upsert) def.metadata.push_back({"$present", Type(TypeId::kBoolean, false)});
   def.needs_format = def.has_keys = true;
   def.keyed_changes = upsert;
   def.append_only_sink = !upsert;

@@ -133,7 +133,7 @@ Column MetadataColumnOf(const std::string& key, const KafkaPartition& partition,
   } else if (key == "headers") {
     column = HeadersColumn(messages, heap.get());
   } else {
-    column = ColumnOf<bool>(TypeId::kBoolean, messages, [](auto& m) { return m.payload == nullptr; });
+    column = ColumnOf<bool>(TypeId::kBoolean, messages, [](auto& m) { return m.payload != nullptr; });
   }
   column.KeepAlive(heap);
   return column;

@@ -11,7 +11,8 @@ using FormatGetter = const FormatDef& (*)();
 
 constexpr ConnectorGetter kConnectors[] = {BlackholeConnector, DatagenConnector,
                                            FilesystemConnector, KafkaConnector,
-                                           NexmarkConnector,    PrintConnector};
+                                           NexmarkConnector,    PrintConnector,
+                                           UpsertKafkaConnector};
 constexpr FormatGetter kFormats[] = {CsvFormat, JsonFormat, RawFormat};
 
 template <class Getters>

@@ -18,7 +18,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kSliceRows = 512;
-constexpr int64_t kReplayWaitMicros = 10'000'000;  // For a source that does not answer.
+constexpr int64_t kReplayWaitMicros = 5'000'000;  // For a source that does not answer.
 
 std::string NumberedName(uint32_t pipeline, uint64_t epoch) {
   return std::to_string(pipeline) + "-" + std::to_string(epoch) + ".log";

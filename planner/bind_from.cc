@@ -1,11 +1,13 @@
 #include <algorithm>
 
 #include "fmt/format.h"
+#include "planner/arrival.h"
 #include "planner/bind_query.h"
 #include "planner/common.h"
 #include "planner/decorrelate.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
+#include "planner/top_n.h"
 #include "types/datetime.h"
 
 namespace millrace {
@@ -13,6 +15,8 @@ namespace {
 
 constexpr size_t kMaxRelations = 10'000;
 constexpr size_t kMaxViewDepth = 50;
+// The metadata of ConnectorDef::keyed_changes: whether the record has a value.
+constexpr const char* kPresent = "$present";
 
 // A source scan: the physical columns, then the metadata that the table's columns name.
 struct Scan {
@@ -51,7 +55,23 @@ Scan MakeScan(const Relation& table, Options options, SourceRange range) {
     scan.op.metadata.push_back(metadata.key);
     scan.schema.push_back({metadata.key, metadata.type});
   }
+  if (table.connector && table.connector->keyed_changes) {
+    scan.op.metadata.push_back(kPresent);
+    scan.schema.push_back({kPresent, Type(TypeId::kBoolean, false)});
+  }
   return scan;
+}
+
+// Records that replace each other: of each key the last one that came, unless it deletes the key.
+// The columns stay where they are; others follow.
+NodePtr LatestByKey(NodePtr scan, const Relation& table, uint32_t* arrivals, SourceRange range) {
+  const size_t present = scan->schema.size() - 1;
+  TopN latest;
+  for (size_t key : table.primary_key) latest.partition.push_back(table.PhysicalIndex(key));
+  latest.order.push_back({AddArrival(&scan, arrivals)->front(), true, false});
+  latest.last = 1;
+  NodePtr node = MakeTopN(std::move(scan), std::move(latest), "", range);
+  return MakeFilter(std::move(node), MakeColumnExpr(present, Type(TypeId::kBoolean, false)), range);
 }
 
 // The table's columns over its scan. Computed columns are written over the table's row, so their
@@ -299,6 +319,9 @@ BoundInput QueryBinder::BindRelation(const Relation& relation, const ast::TableR
     node->schema = std::move(scan.schema);
     node->range = range;
     DeriveProperties(node.get());
+    if (relation.connector && relation.connector->keyed_changes) {
+      node = LatestByKey(std::move(node), relation, arrivals(), range);
+    }
     node = MakeProject(std::move(node), std::move(exprs), NamesOf(relation.schema()), range);
     if (relation.watermark) {
       Schema schema = node->schema;

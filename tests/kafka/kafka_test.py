@@ -24,7 +24,7 @@ import unittest
 START_SECONDS = 60
 SETTLE_SECONDS = 60
 SKIPPED = 77
-KILL_ROUNDS = int(os.environ.get("MILLRACE_KAFKA_KILL_ROUNDS", "12"))
+KILL_ROUNDS = int(os.environ.get("MILLRACE_KAFKA_KILL_ROUNDS", "8"))
 SCRIPT = pathlib.Path(__file__).resolve().parent.parent.parent / "scripts" / "kafka"
 BINARY = TOOL = ""
 BROKER = None
@@ -595,6 +595,69 @@ class SinkTest(KafkaTest):
         checkpoints = self.server.job("windows")["checkpoints"]
         await_equal(True, lambda: self.server.job("windows")["checkpoints"] > checkpoints + 3)
         self.assertEqual((found(), copied()), (closed, sorted(ids)))
+
+
+KEYED = ("'key.format' = 'json'", "'value.format' = 'json'")
+
+
+class UpsertTest(KafkaTest):
+    def test_source_keeps_the_latest(self):
+        BROKER.create(self.topic, 2)
+        def message(partition, k, v):
+            return (partition, {"k": k}, None if v is None else {"k": k, "v": v})
+        BROKER.produce(self.topic, [message(0, 1, 10), message(1, 2, 20), message(0, 3, 30),
+                                    message(0, 1, 11), message(0, 3, None), message(1, 4, None)])
+        self.table("t", "k INT, v BIGINT, PRIMARY KEY (k) NOT ENFORCED", *KEYED,
+                   connector="upsert-kafka")
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT k, v FROM t; "
+                        "CREATE MATERIALIZED VIEW total AS SELECT COUNT(*), SUM(v) FROM t")
+        self.await_rows("v", [(1, 11), (2, 20)])
+        self.await_rows("total", [(2, 31)])
+        self.restart()
+        BROKER.produce(self.topic, [message(1, 2, None), message(0, 3, 33), message(0, 1, 12)])
+        self.await_rows("v", [(1, 12), (3, 33)])
+        self.await_rows("total", [(2, 45)])
+
+    def test_sink_writes_the_last_of_a_step(self):
+        for name, options in (("plain", ()), ("once", exactly_once(self.topic))):
+            topic = f"{self.topic}_{name}"
+            BROKER.create(topic, 2)
+            self.table(f"target_{name}", "k INT, n BIGINT, total BIGINT, "
+                       "PRIMARY KEY (k) NOT ENFORCED", *KEYED, *options, topic=topic,
+                       connector="upsert-kafka")
+        self.server.sql("CREATE TABLE rows (id INT PRIMARY KEY NOT ENFORCED, k INT, v BIGINT)")
+        for name in ("plain", "once"):
+            self.server.sql(f"INSERT INTO target_{name} SELECT k, COUNT(*), SUM(v) FROM rows "
+                            "GROUP BY k")
+
+        def latest(name):
+            table = {}
+            for _, _, key, value in BROKER.consume(f"{self.topic}_{name}"):
+                table[json.loads(key)["k"]] = value and json.loads(value)
+            return {k: (v["n"], v["total"]) for k, v in table.items() if v}
+        self.server.sql("INSERT INTO rows VALUES (1, 1, 10), (2, 1, 20), (3, 2, 30)")
+        for name in ("plain", "once"):
+            await_equal({1: (2, 30), 2: (1, 30)}, lambda: latest(name))
+        self.server.sql("DELETE FROM rows WHERE id = 3; UPDATE rows SET v = 5 WHERE id = 1")
+        self.restart()
+        self.server.sql("INSERT INTO rows VALUES (4, 3, 7)")
+        for name in ("plain", "once"):
+            await_equal({1: (2, 25), 3: (1, 7)}, lambda: latest(name))
+
+    def test_refused(self):
+        server = f"'properties.bootstrap.servers' = '{BROKER.address}', 'topic' = 'x'"
+        def message(columns, options):
+            self.server.sql("DROP TABLE IF EXISTS t")
+            return self.server.error(
+                f"CREATE TABLE t ({columns}) WITH ('connector' = 'upsert-kafka', {server}, "
+                f"{options}); EXPLAIN SELECT * FROM t")["message"]
+        key = "k INT, n BIGINT, PRIMARY KEY (k) NOT ENFORCED"
+        self.assertIn("PRIMARY KEY", message("k INT", "'key.format'='json','value.format'='json'"))
+        self.assertIn("key.format", message(key, "'value.format'='json'"))
+        self.table("target", key, *KEYED, connector="upsert-kafka")
+        self.server.sql("CREATE TABLE rows (k INT, v INT)")
+        self.assertIn("keeps one for each k", self.server.error(
+            "INSERT INTO target SELECT MAX(k), v FROM rows GROUP BY v")["message"])
 
 
 class BrokerTest(KafkaTest):

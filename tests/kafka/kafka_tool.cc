@@ -155,6 +155,7 @@ void Consume(const std::string& brokers, const std::string& topic, const std::st
                                                    {"group.id", "kafka_tool"},
                                                    {"enable.auto.commit", "false"},
                                                    {"enable.partition.eof", "true"},
+                                                   {"fetch.wait.max.ms", "10"},
                                                    {"isolation.level", level}});
   rd_kafka_poll_set_consumer(client);
   const int partitions = CountPartitions(client, topic);

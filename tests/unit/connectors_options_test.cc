@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(UnknownNamesAreNamed) {
 
 BOOST_AUTO_TEST_CASE(WhatIsMissingIsNamed) {
   CheckError({{"path", "x"}}, ErrorCode::kMissingOption, "option 'connector' is missing", kWith,
-             "connectors: blackhole, datagen, filesystem, kafka, nexmark, print");
+             "connectors: blackhole, datagen, filesystem, kafka, nexmark, print, upsert-kafka");
   CheckError({{"connector", "filesystem"}, {"path", "x"}}, ErrorCode::kMissingOption,
              "option 'format' is missing", kWith, "formats: csv, json, raw");
   CheckError({{"connector", "filesystem"}, {"format", "csv"}}, ErrorCode::kMissingOption,
