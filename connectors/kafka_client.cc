@@ -76,6 +76,9 @@ KafkaClient::KafkaClient(const Options& options, KafkaRole role,
                          std::map<std::string, std::string> settings, OnDelivery on_delivery)
     : on_delivery_(std::move(on_delivery)) {
   Conf conf = MakeConf(options, role);
+  if (FindOption(options, "properties.reconnect.backoff.max.ms") == nullptr) {
+    settings.emplace("reconnect.backoff.max.ms", "1000");
+  }
   for (const auto& [name, value] : settings) {
     const std::string fault = Set(conf.get(), name, value);
     if (!fault.empty()) throw Error(ErrorCode::kInternal, "librdkafka: " + fault);

@@ -24,7 +24,7 @@ import unittest
 START_SECONDS = 60
 SETTLE_SECONDS = 60
 SKIPPED = 77
-KILL_ROUNDS = int(os.environ.get("MILLRACE_KAFKA_KILL_ROUNDS", "8"))
+KILL_ROUNDS = int(os.environ.get("MILLRACE_KAFKA_KILL_ROUNDS", "5"))
 SCRIPT = pathlib.Path(__file__).resolve().parent.parent.parent / "scripts" / "kafka"
 BINARY = TOOL = ""
 BROKER = None
