@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "executor/windows.h"
 #include "functions/held_result.h"
-#include "types/datetime.h"
 
 namespace millrace {
 namespace {
@@ -12,11 +12,6 @@ constexpr size_t kCacheLine = 64;
 constexpr size_t kAhead = 16;  // Rows prefetched.
 constexpr size_t kEmitRows = 4096;
 constexpr size_t kTimeKeyBytes = 9;  // A window column in a key: not null, 8 bytes.
-
-int64_t SaturatingAdd(int64_t a, int64_t b) {
-  int64_t sum;
-  return __builtin_add_overflow(a, b, &sum) ? kMaxWatermark : sum;
-}
 
 bool IsExtreme(const std::string& name) { return name == "min" || name == "max"; }
 
@@ -27,6 +22,8 @@ AggregateOperator::AggregateOperator(AggregateOptions options, PartitionContext*
       context_(context),
       global_(options_.plan.keys.empty()),
       ttl_(windowed() || global_ ? 0 : options_.plan.state_ttl),
+      keyed_by_time_(options_.plan.window_end &&
+                     options_.input[options_.plan.keys[0]].type.id == TypeId::kTimestampLtz),
       window_prefix_(kTimeKeyBytes * (options_.plan.window_end.has_value() +
                                       options_.plan.window_start.has_value())),
       groups_(LayOut(), options_.tracked) {
@@ -92,24 +89,26 @@ size_t AggregateOperator::LayOut() {
   return at - GroupTable::kPayload;
 }
 
-int64_t AggregateOperator::WindowEnd(const char* group) const {
+int64_t AggregateOperator::WindowTime(const char* group) const {
   uint64_t big_endian;
   std::memcpy(&big_endian, groups_.key(group).data() + 1, sizeof big_endian);
-  return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
+  const auto key = static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
+  return keyed_by_time_ ? key : key - kMicrosPerMilli;
 }
 
-int64_t AggregateOperator::CloseTime(int64_t window_end) const {
-  return SaturatingAdd(window_end - kMicrosPerMilli, options_.plan.grace);
+int64_t AggregateOperator::CloseTime(int64_t window_time) const {
+  return SaturatingAdd(window_time, options_.plan.grace);
 }
 
-int64_t AggregateOperator::DropTime(int64_t window_end) const {
-  return SaturatingAdd(CloseTime(window_end), options_.plan.allowed_lateness);
+int64_t AggregateOperator::DropTime(int64_t window_time) const {
+  return SaturatingAdd(CloseTime(window_time), options_.plan.allowed_lateness);
 }
 
 void AggregateOperator::DropLateRows(const StepTime& time, Batch* batch) {
   const size_t column = options_.plan.keys[*options_.plan.window_end];
-  const Column& ends = batch->columns[column];
-  auto late = [&](size_t i) { return DropTime(ends.at<int64_t>(i)) <= time.before; };
+  const Column& keys = batch->columns[column];
+  const int64_t to_time = keyed_by_time_ ? 0 : kMicrosPerMilli;
+  auto late = [&](size_t i) { return DropTime(keys.at<int64_t>(i) - to_time) <= time.before; };
   size_t n = 0;
   for (size_t i = 0; i < batch->size; ++i) n += late(i);
   if (n == 0) return;
@@ -119,11 +118,9 @@ void AggregateOperator::DropLateRows(const StepTime& time, Batch* batch) {
       good.push_back(i);
       continue;
     }
-    const int64_t end = ends.at<int64_t>(i);
-    std::string reason = "its window ended at ";
-    AppendTimestamp({end}, 3, ' ', &reason);
-    context_->late.push_back({"Aggregate", std::move(reason), RowToJson(*batch, options_.input, i),
-                              batch->weight(i), end - kMicrosPerMilli, time.before});
+    const int64_t window_time = keys.at<int64_t>(i) - to_time;
+    context_->late.push_back(LateRow("Aggregate", RowToJson(*batch, options_.input, i),
+                                     batch->weight(i), window_time, time.before));
   }
   *batch = batch->Take(good);
 }
@@ -135,7 +132,7 @@ void AggregateOperator::Register(char* group) {
     const uint64_t hash = HashBytes(key.substr(window_prefix_));
     GroupTable::header(group).vnode = static_cast<uint8_t>(VnodeOf(hash));
   }
-  if (windowed()) windows_[WindowEnd(group)].push_back(group);
+  if (windowed()) windows_[WindowTime(group)].push_back(group);
   if (ttl_ > 0) ChangedAt(group) = context_->eval.now.micros;
 }
 
@@ -145,7 +142,7 @@ void AggregateOperator::Touch(std::span<char* const> groups, const StepTime& tim
     groups_.BeforeChange(group);
     GroupTable::Header& header = GroupTable::header(group);
     if (header.touched) continue;
-    if (options_.plan.emit_on_close && CloseTime(WindowEnd(group)) > time.before) continue;
+    if (options_.plan.emit_on_close && CloseTime(WindowTime(group)) > time.before) continue;
     header.touched = true;
     char* before = nullptr;
     if (Exists(group)) {
@@ -404,7 +401,17 @@ void AggregateOperator::CloseWindows(const StepTime& time, const Emit& emit) {
   }
 }
 
+int64_t AggregateOperator::NextTimer() const {
+  for (const auto& [window_time, groups] : windows_) {
+    for (const int64_t next : {CloseTime(window_time), DropTime(window_time)}) {
+      if (next > passed_) return SaturatingAdd(next, kMicrosPerMilli);
+    }
+  }
+  return kMaxWatermark;
+}
+
 void AggregateOperator::OnStep(const StepTime& time, const Emit& emit) {
+  passed_ = time.watermark;
   MakeStandingGroups();
   if (!held_.empty()) TakeHeld(time);
   if (!touched_.empty()) EmitChanges(emit);

@@ -41,6 +41,7 @@ class AggregateOperator final : public Operator {
   void OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) override;
   void OnStep(const StepTime& time, const Emit& emit) override;
   void BeginCheckpoint(StateWriter* writer) override;
+  int64_t NextTimer() const override;
   bool CopySlice(size_t max_rows) override;
   void Restore(const Store& store, size_t partition, size_t partitions) override;
   size_t state_bytes() const override;
@@ -80,10 +81,11 @@ class AggregateOperator final : public Operator {
 
   size_t LayOut();
   bool windowed() const { return options_.plan.window_end.has_value(); }
-  int64_t WindowEnd(const char* group) const;
+  // The last instant of the window.
+  int64_t WindowTime(const char* group) const;
   // The watermark at which a window is emitted (if it is emitted once), and at which it is dropped.
-  int64_t CloseTime(int64_t window_end) const;
-  int64_t DropTime(int64_t window_end) const;
+  int64_t CloseTime(int64_t window_time) const;
+  int64_t DropTime(int64_t window_time) const;
   void DropLateRows(const StepTime& time, Batch* batch);
   void Register(char* group);
   void FindGroups(const Batch& batch);
@@ -114,6 +116,8 @@ class AggregateOperator final : public Operator {
   int64_t ttl_;  // Micros without change after which a group is gone; 0: never.
   // The keys of groups that are there without rows, until they are made.
   std::vector<std::string> standing_;
+  // The first key is not the window's end, but its time: the window is one of a zone's local times.
+  bool keyed_by_time_;
   size_t window_prefix_;  // Bytes of the key before the keys that choose the partition.
   std::vector<Call> calls_;
   size_t states_end_ = 0;  // In a group row: behind the states, before the lists of values.
@@ -121,7 +125,8 @@ class AggregateOperator final : public Operator {
   std::unique_ptr<AggregateHeap> heap_ = std::make_unique<AggregateHeap>();
   size_t compact_at_ = 1 << 20;  // Size of the heap at which dead strings are dropped.
   GroupTable groups_;
-  std::map<int64_t, std::vector<char*>> windows_;  // By end, in the order of their creation.
+  std::map<int64_t, std::vector<char*>> windows_;  // By time, in the order of their creation.
+  int64_t passed_ = kMinWatermark;                 // The last step's watermark.
   bool had_errors_ = false;  // Some group failed: its error row must be retractable from now on.
   // The running step: changed groups and their rows when it began (null where nothing was emitted).
   struct Touched {

@@ -45,10 +45,6 @@ std::vector<size_t> ExchangeKeys(const Aggregate& op) {
   return keys.empty() ? op.keys : keys;
 }
 
-[[noreturn]] void NotBuilt(const Node& node, const std::string& what) {
-  throw Error(ErrorCode::kUnsupportedFeature, what + " not supported yet", node.range);
-}
-
 }  // namespace
 
 ViewSpec ViewSpecOf(const Materialize& op, const Node& input) {
@@ -58,7 +54,7 @@ ViewSpec ViewSpecOf(const Materialize& op, const Node& input) {
   spec.retention = op.retention;
   if (op.retention > 0) {
     const Properties& p = input.properties;
-    spec.retention_column = p.window.end;
+    spec.retention_column = p.window.local ? p.window.time : p.window.end;
     if (!spec.retention_column && !p.event_times.empty()) spec.retention_column = p.event_times[0];
   }
   if (input.properties.has_key) {
@@ -245,16 +241,15 @@ size_t DataflowBuilder::AddOp(const Node& node, const ValuesRows& op) {
 
 size_t DataflowBuilder::AddOp(const Node& node, const Watermark& op) {
   const size_t input = Add(*node.inputs[0]);
-  const size_t at = AddNode("Watermark", {input});
-  Connect(input, at, 0, {});
   size_t scan = input;
-  while (!flow_.nodes_[scan].scan && !flow_.nodes_[scan].inputs.empty()) {
+  while (!flow_.nodes_[scan].scan) {
+    if (flow_.nodes_[scan].inputs.empty()) return input;  // The rows of a snapshot, at once.
     scan = flow_.nodes_[scan].inputs[0];
   }
-  if (flow_.nodes_[scan].scan) {  // Else a snapshot's rows, which have no watermark.
-    flow_.nodes_[at].tracker = std::make_unique<WatermarkTracker>(op.idle_timeout_micros);
-    flow_.nodes_[at].tracked_scan = scan;
-  }
+  const size_t at = AddNode("Watermark", {input});
+  Connect(input, at, 0, {});
+  flow_.nodes_[at].tracker = std::make_unique<WatermarkTracker>(op.idle_timeout_micros);
+  flow_.nodes_[at].tracked_scan = scan;
   Instantiate(at, [&](PartitionContext* context, size_t) {
     return std::make_unique<WatermarkOperator>(op.expr, node.inputs[0]->schema, context);
   });
@@ -282,6 +277,7 @@ size_t DataflowBuilder::AddOp(const Node& node, const Project& op) {
 }
 
 size_t DataflowBuilder::AddOp(const Node& node, const AssignWindows& op) {
+  if (op.kind == AssignWindows::Kind::kSession) return AddSessions(node, op);
   const size_t input = Add(*node.inputs[0]);
   const size_t at = AddNode("Window", {input});
   Connect(input, at, 0, {});
@@ -312,6 +308,7 @@ size_t DataflowBuilder::AddOp(const Node& node, const Aggregate& op) {
   const size_t input = Add(*node.inputs[0]);
   const size_t at = AddNode("Aggregate", {input});
   Connect(input, at, 0, ExchangeKeys(op));
+  flow_.nodes_[at].by_clock = op.window_end && node.inputs[0]->properties.window.proctime;
   Instantiate(at, [&](PartitionContext* context, size_t) {
     AggregateOptions options;
     options.plan = op;
@@ -346,10 +343,6 @@ size_t DataflowBuilder::AddSliced(const Node& node, const Aggregate& op, const N
     return std::make_unique<SliceAggregateOperator>(std::move(options), context);
   });
   return at;
-}
-
-size_t DataflowBuilder::AddOp(const Node& node, const SessionAggregate&) {
-  NotBuilt(node, "session windows are");
 }
 
 size_t DataflowBuilder::AddOp(const Node& node, const UnionAll&) {

@@ -40,6 +40,7 @@ class DataflowBuilder {
   size_t AddOp(const Node& node, const Expand& op);
   size_t AddOp(const Node& node, const Aggregate& op);
   size_t AddSliced(const Node& node, const Aggregate& op, const Node& windows);
+  size_t AddSessions(const Node& node, const AssignWindows& op);
   size_t AddOp(const Node& node, const SessionAggregate& op);
   size_t AddOp(const Node& node, const Join& op);
   size_t AddOp(const Node& node, const IntervalJoin& op);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "executor/build.h"
+#include "executor/windows.h"
 
 namespace millrace {
 
@@ -76,14 +77,23 @@ bool Dataflow::NeedsStep(int64_t now_micros) const {
     if (node.upstream) {
       return node.upstream->changed() || node.upstream->watermark() != node.watermark;
     }
+    if (ClockTimer(node) <= now_micros) return true;
     return node.tracker && node.tracker->NextTimeout() <= now_micros &&
            !nodes_[node.tracked_scan].scan->ended();
   });
 }
 
+int64_t Dataflow::ClockTimer(const OpNode& node) {
+  int64_t next = kMaxWatermark;
+  if (!node.by_clock) return next;
+  for (const auto& instance : node.instances) next = std::min(next, instance->NextTimer());
+  return next;
+}
+
 int64_t Dataflow::NextTimer() const {
   int64_t next = kMaxWatermark;
   for (const OpNode& node : nodes_) {
+    next = std::min(next, ClockTimer(node));
     if (node.tracker) next = std::min(next, node.tracker->NextTimeout());
   }
   return next;
@@ -196,11 +206,18 @@ void Dataflow::AdvanceNode(OpNode& node) {
     node.time.finished &= from.time.finished;
   }
   // A source that was idle and comes back may be behind: time does not go back for it.
-  node.time.watermark = std::max(node.time.before, node.idle ? furthest : active);
+  const int64_t before = node.by_clock ? node.watermark : node.time.before;
+  node.time.watermark = std::max(before, node.idle ? furthest : active);
   node.watermark = node.time.watermark;
   const bool holds = node.watermark != kMaxWatermark && node.watermark != kMinWatermark;
   if (holds && __builtin_sub_overflow(node.time.watermark, node.hold, &node.watermark)) {
     node.watermark = kMinWatermark;
+  }
+  if (node.by_clock) {
+    // Rows of the running millisecond may still come.
+    const int64_t passed = FloorTo(now_, kMicrosPerMilli, 0) - kMicrosPerMilli;
+    node.time.watermark =
+        node.time.finished ? kMaxWatermark : std::max(node.time.before, passed);
   }
   if (!node.tracker) return;
   TableScan& scan = *nodes_[node.tracked_scan].scan;

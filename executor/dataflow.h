@@ -139,6 +139,7 @@ class Dataflow {
     int64_t watermark = kMinWatermark;  // Of its output.
     bool idle = false;                  // All its sources are: its watermark holds nobody back.
     int64_t hold = 0;                   // By how much it may emit behind its inputs' watermark.
+    bool by_clock = false;              // Windows of processing time: `time` is the clock.
     OperatorId id = 0;
     // Exactly one of these for inputs and outputs of the job.
     std::unique_ptr<TableScan> scan;
@@ -175,6 +176,7 @@ class Dataflow {
   void CollectRejects();
   void BufferRejects(const std::vector<RejectedRow>& errors, const std::vector<RejectedRow>& late);
   bool InputsEnded() const;
+  static int64_t ClockTimer(const OpNode& node);
 
   DataflowOptions options_;
   DataflowEnvironment environment_;

@@ -62,6 +62,10 @@ class Operator {
   // step's net changes, closes windows, and drops what they held.
   virtual void OnStep(const StepTime& /*time*/, const Emit& /*emit*/) {}
 
+  // When, by the clock (micros), a step must come although nothing arrives; kMaxWatermark: never.
+  // Asked between steps.
+  virtual int64_t NextTimer() const { return kMaxWatermark; }
+
   // The state as it is now, changed since the last call, is to be copied into `writer` by CopySlice
   // calls between the following steps.
   virtual void BeginCheckpoint(StateWriter* /*writer*/) {}

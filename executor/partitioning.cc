@@ -82,6 +82,11 @@ struct OutputOf {
     return Map(input(), sources);
   }
   Partitioning operator()(const Aggregate& aggregate) const { return Map(input(), aggregate.keys); }
+  Partitioning operator()(const SessionAggregate& session) const {
+    Columns sources(3, SIZE_MAX);
+    sources.insert(sources.end(), session.keys.begin(), session.keys.end());
+    return Map(input(), sources);
+  }
   Partitioning operator()(const Join& join) const { return OfJoin(node, join, inputs); }
   Partitioning operator()(const TemporalJoin& op) const { return OfJoin(node, op.join, inputs); }
   Partitioning operator()(const IntervalJoin& op) const { return OfJoin(node, op.join, inputs); }

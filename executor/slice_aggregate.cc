@@ -50,7 +50,7 @@ bool IsWindowColumn(const Node& input, const Node& windows, size_t c) {
 }
 
 bool CanSlice(const AssignWindows& windows) {
-  if (!windows.event_time || windows.slide <= 0) return false;
+  if (!windows.event_time || !windows.zone.empty() || windows.slide <= 0) return false;
   if (windows.kind == AssignWindows::Kind::kCumulate) return true;
   return windows.kind == AssignWindows::Kind::kHop && windows.size > windows.slide &&
          windows.size % windows.slide == 0;

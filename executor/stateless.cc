@@ -1,31 +1,8 @@
 #include "executor/stateless.h"
 
+#include "executor/windows.h"
+
 namespace millrace {
-namespace {
-
-// Rounds towards minus infinity, as window starts before 1970 need it.
-int64_t FloorTo(int64_t time, int64_t step, int64_t offset) {
-  const int64_t rest = (time - offset) % step;
-  return time - (rest < 0 ? rest + step : rest);
-}
-
-struct WindowColumnsOut {
-  WindowColumnsOut(TypeId time_type, size_t size)
-      : start(TypeId::kTimestamp, size), end(TypeId::kTimestamp, size), time(time_type, size) {}
-  void Set(size_t i, int64_t from, int64_t to) {
-    start.mutable_data<int64_t>()[i] = from;
-    end.mutable_data<int64_t>()[i] = to;
-    time.mutable_data<int64_t>()[i] = to - kMicrosPerMilli;
-  }
-  void AppendTo(Batch* batch) {
-    batch->columns.push_back(std::move(start));
-    batch->columns.push_back(std::move(end));
-    batch->columns.push_back(std::move(time));
-  }
-  Column start, end, time;
-};
-
-}  // namespace
 
 void FilterOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& emit) {
   RowErrors errors;
@@ -68,29 +45,20 @@ void NotNullOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& 
   if (batch.size > 0) emit(std::move(batch));
 }
 
-void AssignWindowsOperator::DropNullTimes(Batch* batch) {
-  const Column& times = batch->columns[spec_.time_column];
-  if (!times.may_have_nulls()) return;
-  RowErrors errors;
-  for (uint32_t i = 0; i < batch->size; ++i) {
-    if (times.IsNull(i)) errors.push_back({i, "the event time is NULL: the row is in no window"});
-  }
-  DropFailedRows(errors, "Window", schema_, context_, batch);
-}
-
 Batch AssignWindowsOperator::Tumble(Batch batch) const {
   const Column& times = batch.columns[spec_.time_column];
   const int64_t* in = times.data<int64_t>();
   WindowColumnsOut out(times.type(), batch.size);
   // Neighbours mostly share a window: no division for them.
-  int64_t start = 0, end = 0;
+  int64_t start = 0, end = 0, time = 0;
   for (size_t i = 0; i < batch.size; ++i) {
-    const int64_t t = in[i * times.stride()];
+    const int64_t t = LocalMicros(in[i * times.stride()], spec_.zone);
     if (t < start || t >= end) {
       start = FloorTo(t, spec_.size, spec_.offset);
       end = start + spec_.size;
+      time = LastInstant(end - kMicrosPerMilli, spec_.zone);
     }
-    out.Set(i, start, end);
+    out.Set(i, start, end, time);
   }
   out.AppendTo(&batch);
   return batch;
@@ -99,18 +67,19 @@ Batch AssignWindowsOperator::Tumble(Batch batch) const {
 Batch AssignWindowsOperator::Expand(const Batch& batch, const StepTime& time) const {
   const Column& times = batch.columns[spec_.time_column];
   std::vector<uint32_t> rows;
-  std::vector<int64_t> starts, ends;
+  std::vector<int64_t> starts, ends, window_times;
   // The row's last window is always passed on: the aggregate finds it late if it is closed as well.
   const bool skips = late_after_ && time.before != kMinWatermark;
-  const int64_t closed = skips ? time.before - *late_after_ + kMicrosPerMilli : kMinWatermark;
   auto add = [&](uint32_t row, int64_t start, int64_t end, bool last) {
-    if (!last && end <= closed) return;
+    const int64_t window_time = LastInstant(end - kMicrosPerMilli, spec_.zone);
+    if (skips && !last && SaturatingAdd(window_time, *late_after_) <= time.before) return;
+    window_times.push_back(window_time);
     rows.push_back(row);
     starts.push_back(start);
     ends.push_back(end);
   };
   for (uint32_t i = 0; i < batch.size; ++i) {
-    const int64_t t = times.at<int64_t>(i);
+    const int64_t t = LocalMicros(times.at<int64_t>(i), spec_.zone);
     if (spec_.kind == AssignWindows::Kind::kCumulate) {
       const int64_t start = FloorTo(t, spec_.size, spec_.offset);
       int64_t end = start + FloorTo(t - start, spec_.slide, 0) + spec_.slide;
@@ -126,13 +95,15 @@ Batch AssignWindowsOperator::Expand(const Batch& batch, const StepTime& time) co
   }
   Batch out = batch.Take(rows);
   WindowColumnsOut columns(times.type(), rows.size());
-  for (size_t i = 0; i < rows.size(); ++i) columns.Set(i, starts[i], ends[i]);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    columns.Set(i, starts[i], ends[i], window_times[i]);
+  }
   columns.AppendTo(&out);
   return out;
 }
 
 void AssignWindowsOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit& emit) {
-  DropNullTimes(&batch);
+  DropNullTimes("Window", spec_.time_column, schema_, context_, &batch);
   if (batch.size == 0) return;
   Batch out = spec_.kind == AssignWindows::Kind::kTumble ? Tumble(std::move(batch)) : Expand(batch, time);
   if (out.size > 0) emit(std::move(out));

@@ -59,7 +59,6 @@ class AssignWindowsOperator final : public Operator {
   void OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) override;
 
  private:
-  void DropNullTimes(Batch* batch);
   Batch Tumble(Batch batch) const;
   Batch Expand(const Batch& batch, const StepTime& time) const;
 

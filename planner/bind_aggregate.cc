@@ -139,7 +139,7 @@ Grouping::Grouping(QueryBinder* binder, BoundInput input, const ast::Select& sel
 void Grouping::BindGroups(const ast::Select& select) {
   // A group window adds its columns to the input, so it goes first.
   for (const ast::GroupElement& element : select.group_by) {
-    if (element.kind == ast::GroupKind::kExpr) BindGroupWindow(*element.expr);
+    if (element.kind == ast::GroupKind::kExpr) BindGroupWindow(*element.expr, select);
   }
   window_keys_ = keys_.size();
   BindSets(select);
@@ -170,25 +170,76 @@ void Grouping::BindGroup(const ast::Expr& expr, const ast::Select& select, bool 
   if (HasSubquery(meant)) subquery_keys_.emplace(ToSql(meant), keys->back());
 }
 
+// The other keys of the groups: columns of the input, to which expressions are appended. Sessions
+// are theirs, so they must be known before the window.
+std::vector<size_t> Grouping::SessionKeys(const ast::Select& select, SourceRange range) {
+  std::vector<ExprPtr> keys;
+  const std::function<void(const ast::Expr&)> add = [&](const ast::Expr& expr) {
+    if (auto* row = std::get_if<ast::RowConstructor>(&expr.node)) {
+      for (const ast::ExprPtr& field : row->fields) add(*field);
+      return;
+    }
+    auto* call = std::get_if<ast::FunctionCall>(&expr.node);
+    if (call && IsGroupWindow(UpperName(*call))) return;
+    const ast::Expr* item = ItemOf(expr, select, input_.scope);
+    keys.push_back(binder_->Bind(item ? *item : expr, input_.scope));
+  };
+  for (const ast::GroupElement& element : select.group_by) {
+    if (element.kind != ast::GroupKind::kExpr) {
+      ThrowUnsupported("GROUPING SETS over SESSION windows are", range);
+    }
+    add(*element.expr);
+  }
+  std::vector<ExprPtr> exprs = AllColumns(input_.node->schema);
+  std::vector<std::string> names = NamesOf(input_.node->schema);
+  std::vector<size_t> columns;
+  for (const ExprPtr& key : keys) {
+    size_t column = 0;
+    if (!IsColumn(*key, &column)) {
+      binder_->CheckRepeatable(*input_.node, *key);
+      column = exprs.size();
+      exprs.push_back(key);
+      names.push_back("$key" + std::to_string(column));
+    }
+    if (std::ranges::find(columns, column) == columns.end()) columns.push_back(column);
+  }
+  if (exprs.size() > input_.node->schema.size()) {
+    input_.node =
+        MakeProject(std::move(input_.node), std::move(exprs), std::move(names), range);
+  }
+  return columns;
+}
+
 // GROUP BY TUMBLE(t, size): a window table function below, whose start and end are group keys.
-bool Grouping::BindGroupWindow(const ast::Expr& expr) {
+bool Grouping::BindGroupWindow(const ast::Expr& expr, const ast::Select& select) {
   auto* call = std::get_if<ast::FunctionCall>(&expr.node);
   if (!call) return false;
   const std::string name = UpperName(*call);
   if (!IsGroupWindow(name)) return false;
-  if (name == "SESSION") ThrowUnsupported("SESSION windows are", expr.range);
   if (!window_name_.empty()) {
     throw Error(ErrorCode::kBadRequest, "GROUP BY has more than one window", expr.range);
   }
-  const size_t needed = name == "TUMBLE" ? 2 : 3;
-  if (call->args.size() < needed || call->args.size() > needed + 1) {
+  const size_t needed = name == "HOP" ? 3 : 2, most = name == "SESSION" ? needed : needed + 1;
+  if (call->args.size() < needed || call->args.size() > most) {
     throw Error(ErrorCode::kFunctionNotFound, fmt::format("wrong arguments for {}", name),
-                expr.range, name == "TUMBLE" ? "TUMBLE(time, size)" : "HOP(time, slide, size)");
+                expr.range,
+                name == "TUMBLE" ? "TUMBLE(time, size)"
+                : name == "HOP"  ? "HOP(time, slide, size)"
+                                 : "SESSION(time, gap)");
+  }
+  for (const ast::FunctionArg& argument : call->args) {
+    if (argument.name) {
+      ThrowUnsupported(fmt::format("names for the arguments of {} in GROUP BY are", name),
+                       argument.name->range, "they are for table functions: FROM TABLE(…)");
+    }
   }
   window_name_ = name;
   window_call_ = ArgumentText(*call);
   const size_t time = binder_->TimeColumn(input_, *call->args[0].value);
-  input_ = binder_->AddWindows(std::move(input_), *call, time, IntervalsOf(*call), expr.range);
+  const std::vector<const ast::Expr*> intervals = IntervalsOf(*call);
+  WindowArguments arguments{time, intervals, {}};
+  if (name == "SESSION") arguments.partition = SessionKeys(select, expr.range);
+  input_ = binder_->AddWindows(std::move(input_), *call, arguments, expr.range);
   const WindowColumns& window = input_.node->properties.window;
   const Schema& schema = input_.node->schema;
   AddKey(MakeColumnExpr(*window.end, schema[*window.end].type, expr.range));
@@ -231,20 +282,24 @@ ExprPtr Grouping::Replace(const ast::Expr& expr) {
 
 ExprPtr Grouping::BindWindowFunction(const ast::FunctionCall& call, SourceRange range) {
   const auto [name, part] = *WindowPart(UpperName(call));
-  if (part == "PROCTIME") ThrowUnsupported("windows over processing time are", range);
   if (name != window_name_ || ArgumentText(call) != window_call_) {
     throw Error(ErrorCode::kBadRequest,
                 fmt::format("{}_{} needs the same window in GROUP BY", name, part), range,
                 fmt::format("GROUP BY {}(…) with the same arguments", name));
   }
   const WindowColumns& window = input_.node->properties.window;
-  std::optional<size_t> column = part == "START"     ? window.start
-                                 : part == "END"     ? window.end
-                                 : part == "ROWTIME" ? window.time
-                                                     : std::nullopt;
+  std::optional<size_t> column = part == "START" ? window.start
+                                 : part == "END" ? window.end
+                                 : part == "ROWTIME" || part == "PROCTIME" ? window.time
+                                                                           : std::nullopt;
   if (!column) {
     throw Error(ErrorCode::kFunctionNotFound, fmt::format("there is no function {}_{}", name, part),
                 range);
+  }
+  if ((part == "PROCTIME") != window.proctime && column == window.time) {
+    throw Error(ErrorCode::kBadRequest,
+                fmt::format("the window is of {} time", window.proctime ? "processing" : "event"),
+                range, fmt::format("use {}_{}", name, window.proctime ? "PROCTIME" : "ROWTIME"));
   }
   ExprPtr expr = MakeColumnExpr(*column, schema_[*column].type, range);
   const size_t key = AddKey(expr);  // It follows from the window's end, so it splits no group.
@@ -254,13 +309,31 @@ ExprPtr Grouping::BindWindowFunction(const ast::FunctionCall& call, SourceRange 
   return expr;
 }
 
-// Window columns first, its end before all: that is how closing a window is a range of keys.
+// Of windows of local times the end does not say when they close, so their time is a key as well.
+void Grouping::AddWindowTime() {
+  const WindowColumns& window = input_.node->properties.window;
+  if (!window.local || !window.time) return;
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    size_t column = 0;
+    if (!IsColumn(*keys_[i], &column) || column != window.end || !IsEverywhere(i)) continue;
+    const size_t key = AddKey(MakeColumnExpr(*window.time, schema_[*window.time].type, range_));
+    for (std::vector<size_t>& set : sets_) {
+      if (std::ranges::find(set, key) == set.end()) set.push_back(key);
+    }
+    return;
+  }
+}
+
+// Window columns first, before all what says when it closes: so closing a window is a range of
+// keys.
 void Grouping::SortKeys() {
   const WindowColumns& window = input_.node->properties.window;
   auto rank = [&](size_t key) {
     size_t column = 0;
     if (!IsColumn(*keys_[key], &column)) return 3;
-    return column == window.end ? 0 : column == window.start ? 1 : column == window.time ? 2 : 3;
+    if (column == window.start) return 1;
+    if (column == window.end) return window.local ? 2 : 0;
+    return column == window.time ? (window.local ? 0 : 2) : 3;
   };
   std::vector<size_t> order(keys_.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -274,7 +347,7 @@ void Grouping::SetWindow(Aggregate* aggregate) {
   for (size_t i = 0; i < keys_.size(); ++i) {
     size_t column = 0;
     if (!IsColumn(*keys_[i], &column) || !IsEverywhere(i)) continue;
-    if (column == window.end) aggregate->window_end = i;
+    if (column == (window.local ? window.time : window.end)) aggregate->window_end = i;
     if (column == window.start) aggregate->window_start = i;
     some = some || column == window.start || column == window.time;
   }
@@ -282,6 +355,7 @@ void Grouping::SetWindow(Aggregate* aggregate) {
     binder_->CountWindowAggregate();
     aggregate->emit_on_close = binder_->emit().on_close;
     aggregate->grace = binder_->emit().grace;
+    aggregate->early_fire = binder_->emit().early_fire;
     aggregate->allowed_lateness = binder_->DurationSetting("table.exec.window.allowed-lateness");
     return;
   }
@@ -350,6 +424,7 @@ NodePtr Grouping::Build(const ast::Expr* having) {
   if (having) {
     condition = BindPredicate(*having, scope_, binder_->context(), "HAVING", binder_->notices());
   }
+  AddWindowTime();
   SortKeys();
   JoinInput();
   Aggregate aggregate;

@@ -270,7 +270,7 @@ BoundInput QueryBinder::BindCommonTable(const VisibleTable& table) {
 
 NodePtr QueryBinder::BindOnce(const void* definition, std::string name, SourceRange range,
                               const std::function<NodePtr()>& bind) {
-  const auto key = std::tuple(definition, emit_.on_close, emit_.grace);
+  const auto key = std::tuple(definition, emit_);
   auto bound = state_->commons.find(key);
   if (bound == state_->commons.end()) {
     const size_t before = state_->window_aggregates;

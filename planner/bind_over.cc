@@ -361,7 +361,9 @@ NodePtr Windows::ProjectInput(NodePtr input, std::vector<ExprPtr>* exprs) const 
 void Windows::SetTime(const Node& input, Over* over, QueryBinder* binder) const {
   if (binder_.mode() == QueryMode::kPull) return;
   const Properties& properties = input.properties;
-  for (size_t i = 0; i < over->partition.size(); ++i) {
+  // Windows of local times and of processing time are not closed by their end and the watermark.
+  const bool closes = !properties.window.local && !properties.window.proctime;
+  for (size_t i = 0; i < over->partition.size() && closes; ++i) {
     if (over->partition[i] == properties.window.end) over->window_end = i;
   }
   if (over->window_end) {

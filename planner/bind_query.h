@@ -44,6 +44,16 @@ struct OutputColumn {
 struct EmitMode {
   bool on_close = false;
   int64_t grace = 0;
+  int64_t early_fire = 0;  // With on_close: changes so often before it, too.
+  auto operator<=>(const EmitMode&) const = default;
+};
+
+// The arguments of a window function behind its table.
+struct WindowArguments {
+  size_t time_column = 0;
+  // In the order of the function; null where an optional one is missing.
+  std::span<const ast::Expr* const> intervals;
+  std::vector<size_t> partition;  // SESSION
 };
 
 // STATE_TTL('table' = '1 d'): how long state about the rows of a table of this FROM is kept.
@@ -63,7 +73,7 @@ struct BoundCommon {
 struct BindState {
   Plan* plan;
   // By Relation or ast::CommonTable, and EmitMode.
-  std::map<std::tuple<const void*, bool, int64_t>, BoundCommon> commons;
+  std::map<std::tuple<const void*, EmitMode>, BoundCommon> commons;
   size_t window_aggregates = 0;
   uint32_t arrivals = 0;  // Scans that give the order of arrival.
   size_t relations = 0;   // References bound so far, to stop queries that grow without bound.
@@ -97,11 +107,10 @@ class QueryBinder {
   // In bind_from.cc. `from` may be null: one row without columns.
   BoundInput BindFrom(const ast::TableExpr* from);
   static void Rename(const ast::TableAlias& alias, BoundInput* input);
-  // The input with the window of a TUMBLE, HOP, CUMULATE call assigned. `size` etc. are the
-  // arguments behind the time column, in the order of the function.
-  BoundInput AddWindows(BoundInput input, const ast::FunctionCall& call, size_t time_column,
-                        std::span<const ast::Expr* const> intervals, SourceRange range) const;
-  // The index of the event-time column that `expr` names. Throws kInvalidWatermark when it is none.
+  // The input with the window of a TUMBLE, HOP, CUMULATE or SESSION call assigned.
+  BoundInput AddWindows(BoundInput input, const ast::FunctionCall& call,
+                        const WindowArguments& arguments, SourceRange range) const;
+  // The index of the time attribute that `expr` names. Throws kInvalidWatermark when it is none.
   size_t TimeColumn(const BoundInput& input, const ast::Expr& expr) const;
 
   // The options of a table with a connector at this use of it: its own with those of OPTIONS hints
@@ -164,7 +173,9 @@ class QueryBinder {
                    const std::function<NodePtr()>& bind);
   std::optional<BoundInput> BindSystemView(const ast::TableRef& table, SourceRange range);
   BoundInput BindTableFunction(const ast::TableFunctionRef& function, SourceRange range);
-  BoundInput BindTableArgument(const ast::Expr& argument);
+  BoundInput BindTableArgument(const ast::Expr& argument, bool partitioned);
+  std::vector<size_t> BindPartition(const ast::Expr& argument, const BoundInput& input) const;
+  void SetSession(const WindowArguments& arguments, AssignWindows* windows) const;
   void CountRelation(SourceRange range);
 
   const PlanContext& context_;
@@ -226,7 +237,9 @@ class Grouping {
   std::vector<int64_t> GroupingBits(const ast::FunctionCall& call, SourceRange range);
   void MoveKeys(const std::vector<size_t>& order);
   NodePtr ExpandToSets(NodePtr input, Aggregate* aggregate) const;
-  bool BindGroupWindow(const ast::Expr& expr);
+  bool BindGroupWindow(const ast::Expr& expr, const ast::Select& select);
+  std::vector<size_t> SessionKeys(const ast::Select& select, SourceRange range);
+  void AddWindowTime();
   ExprPtr Replace(const ast::Expr& expr);
   // Calls of aggregates (bind_aggregate_call.cc).
   void FindArrival(const ast::Select& select, std::span<const ast::SortItem> order_by);

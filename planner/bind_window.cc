@@ -22,7 +22,22 @@ constexpr WindowFunction kWindowFunctions[] = {
     {"TUMBLE", AssignWindows::Kind::kTumble, {"SIZE", "OFFSET", ""}, 1},
     {"HOP", AssignWindows::Kind::kHop, {"SLIDE", "SIZE", "OFFSET"}, 2},
     {"CUMULATE", AssignWindows::Kind::kCumulate, {"STEP", "SIZE", "OFFSET"}, 2},
+    {"SESSION", AssignWindows::Kind::kSession, {"GAP", "", ""}, 1},
 };
+
+std::string FormOf(const WindowFunction& function) {
+  switch (function.kind) {
+    case AssignWindows::Kind::kTumble:
+      return "TUMBLE(TABLE t, DESCRIPTOR(time), size[, offset])";
+    case AssignWindows::Kind::kHop:
+      return "HOP(TABLE t, DESCRIPTOR(time), slide, size[, offset])";
+    case AssignWindows::Kind::kCumulate:
+      return "CUMULATE(TABLE t, DESCRIPTOR(time), step, size[, offset])";
+    case AssignWindows::Kind::kSession:
+      break;
+  }
+  return "SESSION(TABLE t [PARTITION BY k], DESCRIPTOR(time), gap)";
+}
 
 const WindowFunction* FindWindowFunction(std::string_view name) {
   for (const WindowFunction& function : kWindowFunctions) {
@@ -59,13 +74,9 @@ std::array<const ast::Expr*, 5> MatchArguments(const ast::FunctionCall& call,
   }
   for (size_t i = 0; i < 2 + function.required; ++i) {
     if (arguments[i]) continue;
-    throw Error(
-        ErrorCode::kFunctionNotFound,
-        fmt::format("{} lacks its argument {}", function.name, names[i]), range,
-        function.kind == AssignWindows::Kind::kTumble
-            ? "TUMBLE(TABLE t, DESCRIPTOR(time), size[, offset])"
-            : fmt::format("{0}(TABLE t, DESCRIPTOR(time), {1}, size[, offset])", function.name,
-                          function.kind == AssignWindows::Kind::kHop ? "slide" : "step"));
+    throw Error(ErrorCode::kFunctionNotFound,
+                fmt::format("{} lacks its argument {}", function.name, names[i]), range,
+                FormOf(function));
   }
   return arguments;
 }
@@ -99,10 +110,8 @@ size_t QueryBinder::TimeColumn(const BoundInput& input, const ast::Expr& expr) c
     return std::find(list.begin(), list.end(), column) != list.end();
   };
   const bool is_column = IsColumn(*bound, &column);
-  if (is_column && contains(properties.event_times)) return column;
-  if (is_column && contains(properties.proctimes)) {
-    ThrowUnsupported("windows over processing time are", range,
-                     "use an event time column: WATERMARK FOR ts AS ts");
+  if (is_column && (contains(properties.event_times) || contains(properties.proctimes))) {
+    return column;
   }
   const std::string name =
       is_column ? fmt::format("\"{}\"", input.node->schema[column].name) : "the expression";
@@ -118,13 +127,34 @@ size_t QueryBinder::TimeColumn(const BoundInput& input, const ast::Expr& expr) c
                   : "use a TIMESTAMP column with a WATERMARK");
 }
 
+// Sessions give their rows once, where windows do and nothing can change them later.
+void QueryBinder::SetSession(const WindowArguments& arguments, AssignWindows* windows) const {
+  windows->size = PositiveInterval(*arguments.intervals[0], context_, "gap");
+  windows->partition = arguments.partition;
+  const int64_t lateness = DurationSetting("table.exec.window.allowed-lateness");
+  windows->emit_on_close = emit_.on_close && lateness == 0 && emit_.early_fire == 0;
+  windows->late_after = emit_.grace + lateness;
+  ++state_->window_aggregates;
+}
+
 BoundInput QueryBinder::AddWindows(BoundInput input, const ast::FunctionCall& call,
-                                   size_t time_column, std::span<const ast::Expr* const> intervals,
-                                   SourceRange range) const {
+                                   const WindowArguments& arguments, SourceRange range) const {
   const WindowFunction& function = *FindWindowFunction(UpperName(call));
+  const std::span<const ast::Expr* const> intervals = arguments.intervals;
   AssignWindows windows;
   windows.kind = function.kind;
-  windows.time_column = time_column;
+  windows.time_column = arguments.time_column;
+  windows.event_time = std::ranges::find(input.node->properties.event_times,
+                                         arguments.time_column) !=
+                       input.node->properties.event_times.end();
+  const Type& type = input.node->schema[arguments.time_column].type;
+  const std::string& zone = context_.session->zone();
+  if (type.id == TypeId::kTimestampLtz && zone != "UTC") windows.zone = zone;
+  if (function.kind == AssignWindows::Kind::kSession) {
+    SetSession(arguments, &windows);
+    input.node = MakeAssignWindows(std::move(input.node), windows, range);
+    return input;
+  }
   const bool tumble = function.kind == AssignWindows::Kind::kTumble;
   const ast::Expr& size = *intervals[tumble ? 0 : 1];
   windows.size = PositiveInterval(size, context_, "size");
@@ -140,21 +170,34 @@ BoundInput QueryBinder::AddWindows(BoundInput input, const ast::FunctionCall& ca
   if (offset < intervals.size() && intervals[offset]) {
     windows.offset = BindIntervalMicros(*intervals[offset], context_);
   }
-  const Type& type = input.node->schema[time_column].type;
-  if (type.id == TypeId::kTimestampLtz && context_.session->zone() != "UTC") {
-    ThrowUnsupported("windows over TIMESTAMP_LTZ in a time zone other than UTC are", range,
-                     "SET 'table.local-time-zone' = 'UTC'");
-  }
   input.node = MakeAssignWindows(std::move(input.node), windows, range);
   return input;
 }
 
-BoundInput QueryBinder::BindTableArgument(const ast::Expr& argument) {
+// The columns of PARTITION BY in a table argument.
+std::vector<size_t> QueryBinder::BindPartition(const ast::Expr& argument,
+                                               const BoundInput& input) const {
+  std::vector<size_t> partition;
+  auto* table = std::get_if<ast::TableArg>(&argument.node);
+  if (table == nullptr) return partition;
+  for (const ast::ExprPtr& key : table->partition_by) {
+    size_t column = 0;
+    if (!IsColumn(*Bind(*key, input.scope), &column)) {
+      ThrowUnsupported("PARTITION BY of a table argument by an expression is", key->range,
+                       "compute it in a subquery, and partition by its column");
+    }
+    if (std::ranges::find(partition, column) == partition.end()) partition.push_back(column);
+  }
+  return partition;
+}
+
+BoundInput QueryBinder::BindTableArgument(const ast::Expr& argument, bool partitioned) {
   BoundInput input;
   const ast::Query* query = nullptr;
   if (auto* table = std::get_if<ast::TableArg>(&argument.node)) {
-    if (!table->partition_by.empty()) {
-      ThrowUnsupported("PARTITION BY of a table argument is", table->partition_by[0]->range);
+    if (!table->partition_by.empty() && !partitioned) {
+      throw Error(ErrorCode::kBadRequest, "only SESSION is partitioned",
+                  table->partition_by[0]->range, "group by the column instead");
     }
     if (!table->order_by.empty()) {
       ThrowUnsupported("ORDER BY of a table argument is", table->order_by[0].expr->range);
@@ -181,15 +224,16 @@ BoundInput QueryBinder::BindTableFunction(const ast::TableFunctionRef& function,
   const std::string name = UpperName(call);
   const WindowFunction* window = FindWindowFunction(name);
   if (!window) {
-    if (name == "SESSION") ThrowUnsupported("SESSION windows are", call.name.range);
     ThrowUnsupported(fmt::format("the table function {} is", name), call.name.range,
-                     "table functions: TUMBLE, HOP, CUMULATE");
+                     "table functions: TUMBLE, HOP, CUMULATE, SESSION");
   }
   const auto arguments = MatchArguments(call, *window, range);
-  BoundInput input = BindTableArgument(*arguments[0]);
-  const size_t time_column = TimeColumn(input, *arguments[1]);
+  const bool session = window->kind == AssignWindows::Kind::kSession;
+  BoundInput input = BindTableArgument(*arguments[0], session);
+  const WindowArguments bound{TimeColumn(input, *arguments[1]), std::span(arguments).subspan(2),
+                              BindPartition(*arguments[0], input)};
   const size_t columns = input.scope.columns.size();
-  input = AddWindows(std::move(input), call, time_column, std::span(arguments).subspan(2), range);
+  input = AddWindows(std::move(input), call, bound, range);
   for (size_t i = columns; i < input.node->schema.size(); ++i) {
     const Field& field = input.node->schema[i];
     // In cascades the new window's columns hide those of the one before.

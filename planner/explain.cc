@@ -162,9 +162,26 @@ class NodeText {
         text = fmt::format("CUMULATE(step {}, size {}", Duration(windows.slide),
                            Duration(windows.size));
         break;
+      case AssignWindows::Kind::kSession:
+        text = fmt::format("SESSION(gap {}", Duration(windows.size));
+        break;
     }
     if (windows.offset != 0) text += fmt::format(", offset {}", Duration(windows.offset));
-    return fmt::format("AssignWindows {}) on {}", text, inputs_[windows.time_column]);
+    text = fmt::format("AssignWindows {}) on {}", text, inputs_[windows.time_column]);
+    if (!windows.zone.empty()) text += " in " + windows.zone;
+    return windows.kind == AssignWindows::Kind::kSession ? text + SessionText(windows) : text;
+  }
+  std::string SessionText(const AssignWindows& windows) const {
+    std::string text;
+    if (!windows.partition.empty()) {
+      text += " partition by " + Columns(windows.partition, node_.inputs[0]->schema);
+    }
+    text += windows.event_time ? " [window: closes at watermark >= window_end - 1 ms"
+                               : " [window: closes by the clock at window_end";
+    if (windows.late_after > 0) text += fmt::format(" + {}", Duration(windows.late_after));
+    text += windows.emit_on_close ? ", emit: on close" : ", emit: changes";
+    if (windows.decides_late) text += ", decides what is late";
+    return text + "]";
   }
   std::string Describe(const Expand& expand) const {
     std::vector<std::string> sets;
@@ -204,7 +221,12 @@ class NodeText {
   // Of an Aggregate or TopN.
   template <class Op>
   std::string WindowText(const Op& op, size_t end) const {
-    std::string text = fmt::format(" [window: closes at watermark >= {} - 1 ms", inputs_[end]);
+    const WindowColumns& window = node_.inputs[0]->properties.window;
+    std::string text =
+        window.proctime ? fmt::format(" [window: closes by the clock at {}", inputs_[end])
+        : window.local
+            ? fmt::format(" [window: closes at watermark >= {}", inputs_[end])
+            : fmt::format(" [window: closes at watermark >= {} - 1 ms", inputs_[end]);
     const int64_t grace = op.emit_on_close ? op.grace : 0;
     if (grace > 0) text += fmt::format(" + {}", Duration(grace));
     if (op.allowed_lateness > 0) {
@@ -215,7 +237,29 @@ class NodeText {
     return text + "]";
   }
   std::string Describe(const UnionAll&) const { return "UnionAll"; }
-  std::string Describe(const SessionAggregate&) const { return "SessionAggregate"; }
+  std::string Describe(const SessionAggregate& session) const {
+    std::string text =
+        fmt::format("SessionAggregate (gap {}) on {}", Duration(session.gap),
+                    inputs_[session.time_column]);
+    if (!session.zone.empty()) text += " in " + session.zone;
+    if (!session.keys.empty()) {
+      text += " group by " + Columns(session.keys, node_.inputs[0]->schema);
+    }
+    std::vector<std::string> calls;
+    for (const AggregateCall& call : session.calls) calls.push_back(CallText(call));
+    text += fmt::format(" calls ({})", fmt::join(calls, ", "));
+    text += session.event_time ? " [window: closes at watermark >= window_end - 1 ms"
+                               : " [window: closes by the clock at window_end";
+    if (session.emit_on_close && session.grace > 0) {
+      text += fmt::format(" + {}", Duration(session.grace));
+    }
+    if (session.allowed_lateness > 0) {
+      text += fmt::format(", updates for another {}", Duration(session.allowed_lateness));
+    }
+    text += session.emit_on_close ? ", emit: on close" : ", emit: changes";
+    if (session.decides_late) text += ", decides what is late";
+    return text + "]";
+  }
   std::string Describe(const Join& join) const {
     std::string text = JoinText(join, std::string(NameOf(join)), "");
     if (!join.window_end) return text;

@@ -39,6 +39,8 @@ struct StateBound {
 struct WindowColumns {
   std::optional<size_t> start, end, time;
   bool start_gives_end = false;  // Not so for CUMULATE; an end always gives the start.
+  bool proctime = false;         // Of processing time: the clock closes them.
+  bool local = false;            // Start and end are local times; only the time says when it closes.
 };
 
 // What a node promises about its output. Derived bottom up; operators are chosen by it.
@@ -109,12 +111,23 @@ struct Project {
 // Windows are [offset + k*slide, offset + k*slide + size). TUMBLE: slide == size. CUMULATE: windows
 // of [start, start + k*slide), k = 1 …, up to `size`. HOP and CUMULATE give each row once for every
 // window it is in.
+//
+// SESSION: rows of one `partition` whose times are at most `size` apart are in one window, which
+// ends so long after its last row. It changes while rows come, and then its rows are taken back and
+// given again; with `emit_on_close` they are given once, when it closes.
 struct AssignWindows {
-  enum class Kind : uint8_t { kTumble, kHop, kCumulate };
+  enum class Kind : uint8_t { kTumble, kHop, kCumulate, kSession };
   Kind kind = Kind::kTumble;
   size_t time_column = 0;
   int64_t size = 0, slide = 0, offset = 0;
   bool event_time = true;
+  // Not empty: the time is TIMESTAMP_LTZ, and windows are cut by the local time of this zone.
+  std::string zone;
+  // SESSION only.
+  std::vector<size_t> partition;  // Input columns.
+  bool emit_on_close = false;
+  int64_t late_after = 0;     // How long after its end a session takes rows.
+  bool decides_late = false;  // The first event-time operator on its path.
 };
 struct AggregateCall {
   ResolvedAggregate function;
@@ -142,6 +155,7 @@ struct Aggregate {
   bool emit_on_close = false;          // Else changes of open windows are emitted as they happen.
   int64_t grace = 0;                   // EMIT ON WINDOW CLOSE WITH GRACE, microseconds.
   int64_t allowed_lateness = 0;        // Updates closed windows until end + this.
+  int64_t early_fire = 0;              // With emit_on_close: changes of open windows so often, too.
   bool decides_late = false;           // The first event-time operator on its path.
   int64_t state_ttl = 0;               // table.exec.state.ttl, microseconds; 0: for ever.
   // Over an Expand, whose set number is the last key: the sets without keys, whose groups are there
@@ -259,17 +273,19 @@ struct Unnest {
   bool with_ordinality = false;
   bool outer = false;
 };
-// GROUP BY over session windows. Output: window_start, window_end, window_time, the keys, the
-// calls.
+// GROUP BY over session windows of append-only input by `keys`, with calls that can be merged: keeps
+// no rows. Output: window_start, window_end, window_time, the keys, the calls.
 struct SessionAggregate {
   std::vector<size_t> keys;  // Input columns.
   std::vector<AggregateCall> calls;
   size_t time_column = 0;
   int64_t gap = 0;  // Microseconds.
+  std::string zone;  // As of AssignWindows.
   bool event_time = true;
   bool emit_on_close = false;
   int64_t grace = 0;
   int64_t allowed_lateness = 0;
+  bool decides_late = false;  // The first event-time operator on its path.
 };
 // Pull queries only (continuous top-N is another node).
 struct Sort {

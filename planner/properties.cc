@@ -51,8 +51,10 @@ Properties MapProperties(const Properties& in, const Mapping& mapping) {
   for (size_t column : in.proctimes) {
     if (auto to = Map(mapping, column)) out.proctimes.push_back(*to);
   }
-  out.window = {Map(mapping, in.window.start), Map(mapping, in.window.end),
-                Map(mapping, in.window.time), in.window.start_gives_end};
+  out.window = in.window;
+  out.window.start = Map(mapping, in.window.start);
+  out.window.end = Map(mapping, in.window.end);
+  out.window.time = Map(mapping, in.window.time);
   return out;
 }
 
@@ -128,10 +130,23 @@ struct Deriver {
     Properties out = input();
     out.state = {};
     const size_t start = node.inputs[0]->schema.size();
-    if (out.has_key && windows.kind != AssignWindows::Kind::kTumble) out.key.push_back(start + 1);
+    const bool repeats = windows.kind == AssignWindows::Kind::kHop ||
+                         windows.kind == AssignWindows::Kind::kCumulate;
+    if (out.has_key && repeats) out.key.push_back(start + 1);
     // The time column becomes a plain one: the window's time speaks for the row from here.
-    out.event_times = {start + 2};
-    out.window = {start, start + 1, start + 2, windows.kind != AssignWindows::Kind::kCumulate};
+    out.event_times.clear();
+    out.proctimes.clear();
+    (windows.event_time ? out.event_times : out.proctimes).push_back(start + 2);
+    out.window = {.start = start,
+                  .end = start + 1,
+                  .time = start + 2,
+                  .start_gives_end = windows.kind != AssignWindows::Kind::kCumulate,
+                  .proctime = !windows.event_time,
+                  .local = !windows.zone.empty()};
+    if (windows.kind == AssignWindows::Kind::kSession) {
+      out.append_only = windows.emit_on_close;
+      out.state = {StateBound::Kind::kOpenWindows};
+    }
     return out;
   }
   Properties operator()(const Expand&) const {
@@ -143,7 +158,7 @@ struct Deriver {
   }
   Properties operator()(const Aggregate& aggregate) const;
   Properties operator()(const UnionAll&) const;
-  Properties operator()(const SessionAggregate&) const { return Changing(); }
+  Properties operator()(const SessionAggregate& session) const;
   Properties operator()(const Join& join) const { return JoinProperties(node, join); }
   Properties operator()(const IntervalJoin& op) const { return IntervalJoinProperties(node, op); }
   Properties operator()(const TemporalJoin& op) const { return TemporalJoinProperties(node, op); }
@@ -218,9 +233,9 @@ Properties Deriver::operator()(const Aggregate& aggregate) const {
   const Properties& in = input();
   const Mapping mapping = MappingOf(aggregate.keys, node.inputs[0]->schema.size());
   Properties out = MapProperties(in, mapping);
-  out.proctimes.clear();
   out.has_key = true;
   out.key.clear();
+  if (!aggregate.window_end || !in.window.proctime) out.proctimes.clear();
   const auto time = aggregate.window_end ? Map(mapping, in.window.time) : std::nullopt;
   for (size_t i = 0; i < aggregate.keys.size(); ++i) {
     // The window's end gives its start and its time.
@@ -229,10 +244,14 @@ Properties Deriver::operator()(const Aggregate& aggregate) const {
   }
   out.window = {};
   if (aggregate.window_end) {
-    out.append_only = aggregate.emit_on_close && aggregate.allowed_lateness == 0;
-    out.window = {aggregate.window_start, aggregate.window_end, time, in.window.start_gives_end};
+    out.append_only =
+        aggregate.emit_on_close && aggregate.allowed_lateness == 0 && aggregate.early_fire == 0;
+    out.window = in.window;
+    out.window.start = aggregate.window_start;
+    out.window.end = Map(mapping, in.window.end);
+    out.window.time = time;
     // A group changes only while its end is ahead of the watermark.
-    if (!Contains(out.event_times, *aggregate.window_end)) {
+    if (!in.window.proctime && !Contains(out.event_times, *aggregate.window_end)) {
       out.event_times.push_back(*aggregate.window_end);
     }
   } else {
@@ -241,6 +260,28 @@ Properties Deriver::operator()(const Aggregate& aggregate) const {
                       aggregate.state_ttl == 0;
   }
   out.state = AggregateState(aggregate);
+  return out;
+}
+
+Properties Deriver::operator()(const SessionAggregate& session) const {
+  Properties out;
+  out.append_only = session.emit_on_close && session.allowed_lateness == 0;
+  out.has_key = true;
+  out.key = {1};
+  for (size_t k = 0; k < session.keys.size(); ++k) out.key.push_back(3 + k);
+  out.window = {.start = 0,
+                .end = 1,
+                .time = 2,
+                .start_gives_end = true,
+                .proctime = !session.event_time,
+                .local = !session.zone.empty()};
+  if (session.event_time) {
+    out.event_times = {2};
+    if (!out.window.local) out.event_times.push_back(1);
+  } else {
+    out.proctimes = {2};
+  }
+  out.state = {StateBound::Kind::kOpenWindows};
   return out;
 }
 

@@ -12,7 +12,13 @@ namespace {
 // Whether the operator holds rows against the watermark and drops the late ones. An interval join
 // does not: it gives late rows as far as they still have partners.
 bool UsesWatermark(const Node& node) {
-  if (auto* aggregate = std::get_if<Aggregate>(&node.op)) return aggregate->window_end.has_value();
+  if (auto* aggregate = std::get_if<Aggregate>(&node.op)) {
+    return aggregate->window_end && !node.inputs[0]->properties.window.proctime;
+  }
+  if (auto* windows = std::get_if<AssignWindows>(&node.op)) {
+    return windows->kind == AssignWindows::Kind::kSession && windows->event_time;
+  }
+  if (auto* session = std::get_if<SessionAggregate>(&node.op)) return session->event_time;
   if (auto* over = std::get_if<Over>(&node.op)) {
     return over->window_end || (over->append_only && !over->proctime);
   }
@@ -61,6 +67,8 @@ void MarkDeciders(Node* root) {
     if (auto* temporal = std::get_if<TemporalJoin>(&node->op)) mark(*node, &temporal->join);
     const bool decides = !deciders.Behind(*node);
     if (auto* aggregate = std::get_if<Aggregate>(&node->op)) aggregate->decides_late = decides;
+    if (auto* windows = std::get_if<AssignWindows>(&node->op)) windows->decides_late = decides;
+    if (auto* session = std::get_if<SessionAggregate>(&node->op)) session->decides_late = decides;
     if (auto* over = std::get_if<Over>(&node->op)) over->decides_late = decides;
   });
 }
@@ -194,6 +202,7 @@ void Rewrite(Plan* plan, const std::string& zone) {
   ForEachRoot(&plan->root, ProjectJoinKeys);
   ShareEqualSubplans(&plan->root);
   PruneColumns(&plan->root);
+  ForEachRoot(&plan->root, FuseSessions);
   ForEachRoot(&plan->root, MergeProjects);
   // Pull queries have no late rows.
   if (!plan->pull) MarkDeciders(plan->root.get());

@@ -41,6 +41,8 @@ NodePtr ProjectJoinKeys(NodePtr node);
 NodePtr ProjectKeysOf(NodePtr join);  // The same of this join alone.
 // Turns a condition on what one ROW_NUMBER, RANK or DENSE_RANK gives into top-N.
 NodePtr RecognizeTopN(NodePtr node);
+// Makes one operator of session windows and an aggregate over them, where that needs no rows.
+NodePtr FuseSessions(NodePtr node);
 // Removes columns that nothing above uses, down into the scans. The root keeps all of its own.
 void PruneColumns(NodePtr* root);
 // Lets an updating aggregate leave out the old rows where only projections of plain columns lie

@@ -64,6 +64,8 @@ Places Keep(const Needs& needs, std::vector<T>* list, size_t first = 0) {
 
 // Makes the node's output at least the columns of `needs`; says where they are.
 Places Prune(NodePtr* node, Needs needs);
+// Makes the node's output exactly the columns of `needs`.
+Places PruneExactly(NodePtr* node, const Needs& needs);
 // The same for all columns, in place.
 void PruneTree(NodePtr* root);
 
@@ -145,9 +147,14 @@ struct Pruner {
   Places operator()(AssignWindows& windows) {
     const size_t old = inputs();
     needs[windows.time_column].AddWhole();
+    for (size_t column : windows.partition) needs[column].AddWhole();
     Needs below(needs.begin(), needs.begin() + static_cast<ptrdiff_t>(old));
-    Places places = Prune(input(), std::move(below));
+    // Sessions keep their input's rows.
+    const bool keeps_rows = windows.kind == AssignWindows::Kind::kSession;
+    Places places =
+        keeps_rows ? PruneExactly(input(), below) : Prune(input(), std::move(below));
     windows.time_column = places[windows.time_column];
+    for (size_t& column : windows.partition) column = places[column];
     Schema schema = self().inputs[0]->schema;
     for (size_t i = 0; i < 3; ++i) {
       places.push_back(schema.size());
@@ -261,7 +268,6 @@ Places Pruner::operator()(Aggregate& aggregate) {
   return result;
 }
 
-// Makes the node's output exactly the columns of `needs`.
 Places PruneExactly(NodePtr* node, const Needs& needs) {
   const Places places = Prune(node, needs);
   const Schema& schema = (*node)->schema;

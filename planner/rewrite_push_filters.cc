@@ -43,10 +43,18 @@ NodePtr PushBelowProject(NodePtr node, Terms terms) {
   return AddFilter(std::move(node), std::move(terms));
 }
 
+// A row can be left out below if it changes no other row's window: of sessions with its whole
+// partition only.
 NodePtr PushBelowWindows(NodePtr node, Terms terms) {
   const size_t columns = node->inputs[0]->schema.size();
+  const auto& windows = std::get<AssignWindows>(node->op);
   Terms below = Take(&terms, [&](const Expr& term) {
-    return AllColumnsOf(term, [&](size_t column) { return column < columns; });
+    if (windows.kind != AssignWindows::Kind::kSession) {
+      return AllColumnsOf(term, [&](size_t column) { return column < columns; });
+    }
+    return IsDeterministic(term) && AllColumnsOf(term, [&](size_t column) {
+             return std::ranges::find(windows.partition, column) != windows.partition.end();
+           });
   });
   node->inputs[0] = PushTerms(std::move(node->inputs[0]), std::move(below));
   return AddFilter(std::move(node), std::move(terms));

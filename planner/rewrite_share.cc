@@ -75,17 +75,21 @@ bool SameOp(const Watermark& a, const Watermark& b) {
 bool SameOp(const Filter& a, const Filter& b) { return Same(a.predicate, b.predicate); }
 bool SameOp(const Project& a, const Project& b) { return Same(a.exprs, b.exprs); }
 bool SameOp(const AssignWindows& a, const AssignWindows& b) {
-  const auto& [kind, time_column, size, slide, offset, event_time] = a;
+  const auto& [kind, time_column, size, slide, offset, event_time, zone, partition, emit_on_close,
+               late_after, decides_late] = a;
   return kind == b.kind && time_column == b.time_column && size == b.size && slide == b.slide &&
-         offset == b.offset && event_time == b.event_time;
+         offset == b.offset && event_time == b.event_time && zone == b.zone &&
+         partition == b.partition && emit_on_close == b.emit_on_close &&
+         late_after == b.late_after && decides_late == b.decides_late;
 }
 bool SameOp(const Aggregate& a, const Aggregate& b) {
   const auto& [keys, calls, window_end, window_start, emit_on_close, grace, allowed_lateness,
-               decides_late, state_ttl, empty_sets] = a;
+               early_fire, decides_late, state_ttl, empty_sets] = a;
   return keys == b.keys && Same(calls, b.calls) && window_end == b.window_end &&
          window_start == b.window_start && emit_on_close == b.emit_on_close && grace == b.grace &&
-         allowed_lateness == b.allowed_lateness && decides_late == b.decides_late &&
-         state_ttl == b.state_ttl && empty_sets == b.empty_sets;
+         allowed_lateness == b.allowed_lateness && early_fire == b.early_fire &&
+         decides_late == b.decides_late && state_ttl == b.state_ttl &&
+         empty_sets == b.empty_sets;
 }
 bool SameOp(const Expand& a, const Expand& b) {
   const auto& [keys, sets] = a;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace millrace {
 
@@ -49,6 +50,12 @@ void OrderedTable::Add(const OrderedKeys& keys, const int64_t* weights) {
     touched = true;
     HeadOf(row).count += weights ? weights[i] : 1;
   }
+}
+
+int64_t OrderedTable::TakeMissing(std::string_view key, uint64_t hash) {
+  char* row = rows_.Find(key, hash);
+  if (row == nullptr || HeadOf(row).count >= 0) return 0;
+  return -std::exchange(HeadOf(row).count, 0);
 }
 
 std::span<const OrderedTable::PartitionChanges> OrderedTable::Settle() {

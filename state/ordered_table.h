@@ -47,6 +47,8 @@ class OrderedTable {
 
   // Adds the weights (null: 1 each) to the counts of the rows.
   void Add(const OrderedKeys& keys, const int64_t* weights);
+  // How often the row has been taken back without being there; it is forgotten. Before Settle().
+  int64_t TakeMissing(std::string_view key, uint64_t hash);
   // What changed since the last Finish(), by partition, in the order of their keys; valid until
   // Finish(). Counts that come out negative, of rows that are not there, become 0.
   std::span<const PartitionChanges> Settle();

@@ -1,0 +1,46 @@
+#include "executor/windows.h"
+
+#include <cstdlib>
+
+namespace millrace {
+
+int64_t LastInstant(int64_t local, const std::string& zone) {
+  if (zone.empty()) return local;
+  constexpr int64_t kDay = 86'400 * kMicrosPerSecond;
+  const auto offset_at = [&](int64_t instant) { return LocalMicros(instant, zone) - instant; };
+  const int64_t first = FromLocal({local}, zone).micros;  // As by the offset before a change.
+  const int64_t before = local - first, after = offset_at(first + kDay);
+  if (LocalMicros(first, zone) == local) {
+    const int64_t second = local - after;
+    return second > first && LocalMicros(second, zone) == local ? second : first;
+  }
+  // Skipped: the change is between what the two offsets say.
+  int64_t low = local - after, high = first;
+  while (high - low > kMicrosPerMilli) {
+    const int64_t middle = FloorTo(low + (high - low) / 2, kMicrosPerMilli, 0);
+    if (middle <= low) break;
+    (offset_at(middle) == before ? low : high) = middle;
+  }
+  return FloorTo(low, kMicrosPerMilli, 0);
+}
+
+RejectedRow LateRow(const std::string& op, std::string row, int64_t weight, int64_t window_time,
+                    int64_t watermark) {
+  std::string reason = "its window ended at ";
+  AppendTimestamp({window_time + kMicrosPerMilli}, 3, ' ', &reason);
+  if (weight < 0) reason += ": what it takes back stays";
+  return {op, std::move(reason), std::move(row), std::abs(weight), window_time, watermark};
+}
+
+void DropNullTimes(const std::string& op, size_t time_column, const Schema& schema,
+                   PartitionContext* context, Batch* batch) {
+  const Column& times = batch->columns[time_column];
+  if (!times.may_have_nulls()) return;
+  RowErrors errors;
+  for (uint32_t i = 0; i < batch->size; ++i) {
+    if (times.IsNull(i)) errors.push_back({i, "the event time is NULL: the row is in no window"});
+  }
+  DropFailedRows(errors, op, schema, context, batch);
+}
+
+}  // namespace millrace

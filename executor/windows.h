@@ -1,0 +1,62 @@
+// Windows as columns: what the operators that make or close windows share.
+#pragma once
+
+#include <string>
+
+#include "executor/operator.h"
+#include "types/datetime.h"
+
+namespace millrace {
+
+inline int64_t SaturatingAdd(int64_t a, int64_t b) {
+  int64_t sum;
+  return __builtin_add_overflow(a, b, &sum) ? kMaxWatermark : sum;
+}
+
+// Rounds towards minus infinity, as window starts before 1970 need it.
+inline int64_t FloorTo(int64_t time, int64_t step, int64_t offset) {
+  const int64_t rest = (time - offset) % step;
+  return time - (rest < 0 ? rest + step : rest);
+}
+
+// The local time of an instant; zone "": UTC.
+inline int64_t LocalMicros(int64_t instant, const std::string& zone) {
+  return zone.empty() ? instant : ToLocal({instant}, zone).micros;
+}
+
+// The last instant at which a clock of the zone shows this local time or, where a change to daylight
+// saving skips it, the last before the change; whole milliseconds. Zone "": UTC.
+int64_t LastInstant(int64_t local, const std::string& zone);
+
+// A row of a window whose last instant is `window_time`, which is too late. One that takes a row back
+// is shown as well: the closed window keeps that.
+RejectedRow LateRow(const std::string& op, std::string row, int64_t weight, int64_t window_time,
+                    int64_t watermark);
+
+// Rows without a time are in no window: error rows of `op`.
+void DropNullTimes(const std::string& op, size_t time_column, const Schema& schema,
+                   PartitionContext* context, Batch* batch);
+
+// window_start, window_end and window_time of `size` rows; the time has the type of the time column.
+struct WindowColumnsOut {
+  WindowColumnsOut(TypeId time_type, size_t size)
+      : start(TypeId::kTimestamp, size), end(TypeId::kTimestamp, size), time(time_type, size) {}
+  void Set(size_t i, int64_t from, int64_t to) { Set(i, from, to, to - kMicrosPerMilli); }
+  void Set(size_t i, int64_t from, int64_t to, int64_t at) {
+    start.mutable_data<int64_t>()[i] = from;
+    end.mutable_data<int64_t>()[i] = to;
+    time.mutable_data<int64_t>()[i] = at;
+  }
+  // Of a window that is given by instants.
+  void SetInstants(size_t i, int64_t from, int64_t to, const std::string& zone) {
+    Set(i, LocalMicros(from, zone), LocalMicros(to, zone), to - kMicrosPerMilli);
+  }
+  void AppendTo(Batch* batch) {
+    batch->columns.push_back(std::move(start));
+    batch->columns.push_back(std::move(end));
+    batch->columns.push_back(std::move(time));
+  }
+  Column start, end, time;
+};
+
+}  // namespace millrace
