@@ -241,15 +241,16 @@ size_t DataflowBuilder::AddOp(const Node& node, const ValuesRows& op) {
 
 size_t DataflowBuilder::AddOp(const Node& node, const Watermark& op) {
   const size_t input = Add(*node.inputs[0]);
-  size_t scan = input;
-  while (!flow_.nodes_[scan].scan) {
-    if (flow_.nodes_[scan].inputs.empty()) return input;  // The rows of a snapshot, at once.
-    scan = flow_.nodes_[scan].inputs[0];
-  }
   const size_t at = AddNode("Watermark", {input});
   Connect(input, at, 0, {});
-  flow_.nodes_[at].tracker = std::make_unique<WatermarkTracker>(op.idle_timeout_micros);
-  flow_.nodes_[at].tracked_scan = scan;
+  size_t scan = input;
+  while (!flow_.nodes_[scan].scan && !flow_.nodes_[scan].inputs.empty()) {
+    scan = flow_.nodes_[scan].inputs[0];
+  }
+  if (flow_.nodes_[scan].scan) {  // Else a snapshot's rows, which have no watermark.
+    flow_.nodes_[at].tracker = std::make_unique<WatermarkTracker>(op.idle_timeout_micros);
+    flow_.nodes_[at].tracked_scan = scan;
+  }
   Instantiate(at, [&](PartitionContext* context, size_t) {
     return std::make_unique<WatermarkOperator>(op.expr, node.inputs[0]->schema, context);
   });

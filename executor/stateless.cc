@@ -3,10 +3,20 @@
 #include "executor/windows.h"
 
 namespace millrace {
+namespace {
 
-void FilterOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& emit) {
+// What CURRENT_WATERMARK gives: what decides which rows of the step are late.
+void SetWatermark(const StepTime& time, EvalContext* context) {
+  context->watermark.reset();
+  if (time.before != kMinWatermark) context->watermark = TimestampLtz{time.before};
+}
+
+}  // namespace
+
+void FilterOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit& emit) {
   RowErrors errors;
   context_->eval.errors = &errors;
+  SetWatermark(time, &context_->eval);
   std::vector<uint32_t> rows = Select(*predicate_, batch, context_->eval);
   if (DropFailedRows(errors, "Filter", schema_, context_, &batch)) {
     errors.clear();
@@ -19,6 +29,7 @@ void FilterOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& e
 void ProjectOperator::OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) {
   RowErrors errors;
   context_->eval.errors = &errors;
+  SetWatermark(time, &context_->eval);
   Batch out;
   out.size = batch.size;
   out.columns.reserve(exprs_.size());

@@ -355,7 +355,6 @@ void Grouping::SetWindow(Aggregate* aggregate) {
     binder_->CountWindowAggregate();
     aggregate->emit_on_close = binder_->emit().on_close;
     aggregate->grace = binder_->emit().grace;
-    aggregate->early_fire = binder_->emit().early_fire;
     aggregate->allowed_lateness = binder_->DurationSetting("table.exec.window.allowed-lateness");
     return;
   }

@@ -327,7 +327,11 @@ BoundInput QueryBinder::BindRelation(const Relation& relation, const ast::TableR
       Schema schema = node->schema;
       std::vector<NodePtr> inputs;
       inputs.push_back(std::move(node));
-      node = MakeNode(Watermark{relation.watermark->column, relation.watermark->expr,
+      // SOURCE_WATERMARK() of a source without watermarks of its own: its times come in order.
+      const size_t column = relation.watermark->column;
+      ExprPtr expr = relation.watermark->expr;
+      if (!expr) expr = MakeColumnExpr(column, schema[column].type);
+      node = MakeNode(Watermark{column, std::move(expr),
                                 DurationSetting("table.exec.source.idle-timeout")},
                       std::move(inputs));
       node->schema = std::move(schema);

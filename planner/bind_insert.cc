@@ -9,6 +9,9 @@
 namespace millrace {
 namespace {
 
+constexpr const char* kEarlyFire = "table.exec.emit.early-fire.enabled";
+constexpr const char* kLateness = "table.exec.window.allowed-lateness";
+
 // The columns of the target that are written, in declaration order.
 std::vector<size_t> WrittenColumns(const Relation& table) {
   std::vector<size_t> written;
@@ -20,6 +23,13 @@ std::vector<size_t> WrittenColumns(const Relation& table) {
   return written;
 }
 
+// Whether the changes of open windows are asked for.
+bool FiresEarly(const PlanContext& context) {
+  const auto& settings = context.session->settings;
+  const auto enabled = settings.find(kEarlyFire);
+  return enabled != settings.end() && SameWithoutCase(enabled->second, "true");
+}
+
 // Binds INSERT INTO a table to a plan whose root is a WriteSink.
 class InsertBinder {
  public:
@@ -28,8 +38,9 @@ class InsertBinder {
         context_(context),
         table_(context.catalog->Get(insert.target, *context.session)),
         state_{&plan_},
-        // A continuous INSERT writes each window once, when it closes.
-        binder_(context, mode, {mode == QueryMode::kContinuous, 0}, &state_) {}
+        // A continuous INSERT writes each window once, when it closes, unless it is told otherwise.
+        binder_(context, mode, {mode == QueryMode::kContinuous && !FiresEarly(context), 0}, &state_) {
+  }
 
   Plan Bind() {
     CheckTarget();
@@ -221,9 +232,21 @@ class InsertBinder {
         fmt::format("the query updates rows that it has already given, but \"{}\" only takes new "
                     "ones",
                     table_.name),
-        insert_.query->range,
-        "what works: a table with a PRIMARY KEY and no connector, upsert-kafka, debezium-json, "
-        "print, or windows with EMIT ON WINDOW CLOSE");
+        insert_.query->range, UpdatesHint());
+  }
+
+  std::string UpdatesHint() const {
+    const bool has_windows = state_.window_aggregates > 0;
+    for (const char* setting : {kEarlyFire, kLateness}) {
+      const bool set = setting == kLateness ? binder_.DurationSetting(kLateness) > 0
+                                            : FiresEarly(context_);
+      if (has_windows && set) {
+        return fmt::format("RESET '{}', which gives windows more than once, or write to a table "
+                           "with a PRIMARY KEY", setting);
+      }
+    }
+    return "what works: a table with a PRIMARY KEY and no connector, upsert-kafka, debezium-json, "
+           "print, or windows with EMIT ON WINDOW CLOSE";
   }
 
   // What the query takes back goes by the table's key, so no two of its rows may have the same.

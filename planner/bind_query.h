@@ -44,7 +44,6 @@ struct OutputColumn {
 struct EmitMode {
   bool on_close = false;
   int64_t grace = 0;
-  int64_t early_fire = 0;  // With on_close: changes so often before it, too.
   auto operator<=>(const EmitMode&) const = default;
 };
 

@@ -132,7 +132,7 @@ void QueryBinder::SetSession(const WindowArguments& arguments, AssignWindows* wi
   windows->size = PositiveInterval(*arguments.intervals[0], context_, "gap");
   windows->partition = arguments.partition;
   const int64_t lateness = DurationSetting("table.exec.window.allowed-lateness");
-  windows->emit_on_close = emit_.on_close && lateness == 0 && emit_.early_fire == 0;
+  windows->emit_on_close = emit_.on_close && lateness == 0;
   windows->late_after = emit_.grace + lateness;
   ++state_->window_aggregates;
 }

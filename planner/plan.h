@@ -155,7 +155,6 @@ struct Aggregate {
   bool emit_on_close = false;          // Else changes of open windows are emitted as they happen.
   int64_t grace = 0;                   // EMIT ON WINDOW CLOSE WITH GRACE, microseconds.
   int64_t allowed_lateness = 0;        // Updates closed windows until end + this.
-  int64_t early_fire = 0;              // With emit_on_close: changes of open windows so often, too.
   bool decides_late = false;           // The first event-time operator on its path.
   int64_t state_ttl = 0;               // table.exec.state.ttl, microseconds; 0: for ever.
   // Over an Expand, whose set number is the last key: the sets without keys, whose groups are there

@@ -134,8 +134,8 @@ struct Deriver {
                          windows.kind == AssignWindows::Kind::kCumulate;
     if (out.has_key && repeats) out.key.push_back(start + 1);
     // The time column becomes a plain one: the window's time speaks for the row from here.
+    std::erase(out.proctimes, windows.time_column);
     out.event_times.clear();
-    out.proctimes.clear();
     (windows.event_time ? out.event_times : out.proctimes).push_back(start + 2);
     out.window = {.start = start,
                   .end = start + 1,
@@ -244,8 +244,7 @@ Properties Deriver::operator()(const Aggregate& aggregate) const {
   }
   out.window = {};
   if (aggregate.window_end) {
-    out.append_only =
-        aggregate.emit_on_close && aggregate.allowed_lateness == 0 && aggregate.early_fire == 0;
+    out.append_only = aggregate.emit_on_close && aggregate.allowed_lateness == 0;
     out.window = in.window;
     out.window.start = aggregate.window_start;
     out.window.end = Map(mapping, in.window.end);

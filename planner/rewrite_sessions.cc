@@ -23,7 +23,7 @@ class SessionFuser {
     windows_node_ = below;
     windows_ = windows;
     first_window_column_ = below->inputs[0]->schema.size();
-    return aggregate_.window_end && aggregate_.early_fire == 0 && aggregate_.empty_sets.empty() &&
+    return aggregate_.window_end && aggregate_.empty_sets.empty() &&
            below->inputs[0]->properties.append_only && KeysMatch() &&
            std::ranges::all_of(aggregate_.calls,
                                [this](const AggregateCall& call) { return CanMerge(call); });

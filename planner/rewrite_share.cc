@@ -84,11 +84,10 @@ bool SameOp(const AssignWindows& a, const AssignWindows& b) {
 }
 bool SameOp(const Aggregate& a, const Aggregate& b) {
   const auto& [keys, calls, window_end, window_start, emit_on_close, grace, allowed_lateness,
-               early_fire, decides_late, state_ttl, empty_sets] = a;
+               decides_late, state_ttl, empty_sets] = a;
   return keys == b.keys && Same(calls, b.calls) && window_end == b.window_end &&
          window_start == b.window_start && emit_on_close == b.emit_on_close && grace == b.grace &&
-         allowed_lateness == b.allowed_lateness && early_fire == b.early_fire &&
-         decides_late == b.decides_late && state_ttl == b.state_ttl &&
+         allowed_lateness == b.allowed_lateness && decides_late == b.decides_late && state_ttl == b.state_ttl &&
          empty_sets == b.empty_sets;
 }
 bool SameOp(const Expand& a, const Expand& b) {

@@ -30,6 +30,8 @@ bool IsKnownSetting(std::string_view key) {
                                          "table.local-time-zone",
                                          "table.exec.source.idle-timeout",
                                          "table.exec.window.allowed-lateness",
+                                         "table.exec.emit.early-fire.enabled",
+                                         "table.exec.emit.early-fire.delay",
                                          "table.dml-sync"};
   return std::ranges::find(kKnown, key) != std::end(kKnown);
 }

@@ -400,6 +400,56 @@ MUTANTS = [
         "had_errors_ = options_.upsert && AnyGroupFails();",
         "had_errors_ = false;")]),
 
+    # Sessions.
+    ("sessions_a_gap_apart_stay_apart", [(
+        "executor/session_aggregate.cc",
+        "if (found == nullptr || time > EndOf(SessionOf(found))) {",
+        "if (found == nullptr || time >= EndOf(SessionOf(found))) {")]),
+    ("merged_session_stays_in_the_result", [(
+        "executor/session_aggregate.cc",
+        "if (other.before != nullptr) ended_.push_back(other.before);",
+        "")]),
+    ("merged_session_loses_its_rows", [(
+        "executor/session_aggregate.cc",
+        "call.kernel.merge(std::span(&into, 1), std::span(&source, 1), call.offset, heap_.get());",
+        "static_cast<void>(source);")]),
+    ("old_rows_are_late_at_once", [(
+        "executor/session_aggregate.cc",
+        "    if (TouchesSession(row, 0)) {",
+        "    if (time.before == kMinWatermark && TouchesSession(row, 0)) {")]),
+    ("restored_sessions_are_in_no_list", [(
+        "executor/session_aggregate.cc",
+        "session.next = std::exchange(*link, row);",
+        "session.next = nullptr;")]),
+    ("session_restored_as_given", [(
+        "executor/session_aggregate.cc",
+        "session.fired = value[0] != 0;",
+        "session.fired = true;")]),
+    ("session_rows_are_not_moved", [(
+        "executor/assign_sessions.cc",
+        "given.start != session.start || given.end != session.end",
+        "given.end != session.end")]),
+    ("removed_session_rows_stay", [(
+        "executor/assign_sessions.cc",
+        "if (given.count > 0) Push(change.row, given.start, given.end, -given.count);",
+        "")]),
+    ("sessions_close_a_gap_early", [(
+        "executor/assign_sessions.cc",
+        "return SaturatingAdd(end - kMicrosPerMilli, options_.plan.late_after);",
+        "return SaturatingAdd(end - options_.plan.size, options_.plan.late_after);")]),
+    ("sessions_filtered_first", [(
+        "planner/rewrite_push_filters.cc",
+        "if (windows.kind != AssignWindows::Kind::kSession) {",
+        "if (true) {")]),
+    ("clock_windows_close_a_millisecond_early", [(
+        "executor/dataflow.cc",
+        "const int64_t passed = FloorTo(now_, kMicrosPerMilli, 0) - kMicrosPerMilli;",
+        "const int64_t passed = FloorTo(now_, kMicrosPerMilli, 0);")]),
+    ("double_hour_closes_at_its_first_end", [(
+        "executor/windows.cc",
+        "return second > first && LocalMicros(second, zone) == local ? second : first;",
+        "return first;")]),
+
     # Expressions.
     ("division_by_zero_is_zero", [(
         "functions/arithmetic.cc",
