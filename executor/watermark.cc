@@ -49,10 +49,24 @@ void WatermarkTracker::Advance(std::span<const int64_t> maxima) {
   for (size_t i = 0; i < maxima.size(); ++i) watermarks_[i] = std::max(watermarks_[i], maxima[i]);
 }
 
+// While somebody is active it is looked at within every timeout. If it was not, the server was
+// down, and nobody was silent meanwhile.
+void WatermarkTracker::SkipDowntime(int64_t now_micros) {
+  const int64_t gap = now_micros - looked_at_;
+  if (idle_timeout_ == 0 || looked_at_ == 0 || gap <= 2 * idle_timeout_) return;
+  const bool active = std::ranges::any_of(last_moved_, [&](int64_t moved) {
+    return moved != 0 && looked_at_ - moved < idle_timeout_;
+  });
+  if (!active) return;
+  for (int64_t& moved : last_moved_) moved += moved == 0 ? 0 : gap;
+  started_ += gap;
+}
+
 int64_t WatermarkTracker::Current(const TableScan& scan, int64_t now_micros) {
   if (scan.ended()) return effective_ = kMaxWatermark;
   Grow(scan.source_partitions());
   if (started_ == 0) started_ = now_micros;
+  SkipDowntime(now_micros);
   looked_at_ = now_micros;
   int64_t least = kMaxWatermark;
   slowest_.reset();
@@ -86,6 +100,8 @@ int64_t WatermarkTracker::Current(const TableScan& scan, int64_t now_micros) {
 
 void WatermarkTracker::Note(const TableScan& scan, int64_t now_micros) {
   Grow(scan.source_partitions());
+  if (started_ == 0) started_ = now_micros;
+  looked_at_ = now_micros;
   for (size_t i = 0; i < scan.source_partitions(); ++i) {
     if (scan.moved(i)) last_moved_[i] = now_micros;
   }
@@ -105,20 +121,27 @@ int64_t WatermarkTracker::NextTimeout() const {
 }
 
 void WatermarkTracker::Encode(const TableScan& scan, Encoder64* out) const {
-  out->Put(static_cast<uint64_t>(effective_)).Put(static_cast<uint64_t>(watermarks_.size()));
+  out->Put(static_cast<uint64_t>(effective_)).Put(static_cast<uint64_t>(started_));
+  out->Put(static_cast<uint64_t>(looked_at_)).Put(static_cast<uint64_t>(watermarks_.size()));
   for (size_t i = 0; i < watermarks_.size(); ++i) {
     out->Put(scan.partition_name(i)).Put(static_cast<uint64_t>(watermarks_[i]));
+    out->Put(static_cast<uint64_t>(last_moved_[i]));
   }
 }
 
 void WatermarkTracker::Decode(const TableScan& scan, Decoder64* in) {
   effective_ = static_cast<int64_t>(in->Number());
+  started_ = static_cast<int64_t>(in->Number());
+  looked_at_ = static_cast<int64_t>(in->Number());
   Grow(scan.source_partitions());
   for (uint64_t n = in->Number(); n > 0; --n) {
     const std::string name = in->String();
     const int64_t watermark = static_cast<int64_t>(in->Number());
+    const int64_t moved = static_cast<int64_t>(in->Number());
     for (size_t i = 0; i < scan.source_partitions(); ++i) {
-      if (scan.partition_name(i) == name) watermarks_[i] = watermark;
+      if (scan.partition_name(i) != name) continue;
+      watermarks_[i] = watermark;
+      last_moved_[i] = moved;
     }
   }
 }

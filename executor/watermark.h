@@ -54,6 +54,7 @@ class WatermarkTracker {
 
  private:
   void Grow(size_t partitions);
+  void SkipDowntime(int64_t now_micros);
 
   int64_t idle_timeout_;
   int64_t effective_ = kMinWatermark;

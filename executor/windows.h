@@ -24,12 +24,12 @@ inline int64_t LocalMicros(int64_t instant, const std::string& zone) {
   return zone.empty() ? instant : ToLocal({instant}, zone).micros;
 }
 
-// The last instant at which a clock of the zone shows this local time or, where a change to daylight
-// saving skips it, the last before the change; whole milliseconds. Zone "": UTC.
+// The last instant at which a clock of the zone shows this local time or, where a change to
+// daylight saving skips it, the last before the change; whole milliseconds. Zone "": UTC.
 int64_t LastInstant(int64_t local, const std::string& zone);
 
-// A row of a window whose last instant is `window_time`, which is too late. One that takes a row back
-// is shown as well: the closed window keeps that.
+// A row of a window whose last instant is `window_time`, which is too late. One that takes a row
+// back is shown as well: the closed window keeps that.
 RejectedRow LateRow(const std::string& op, std::string row, int64_t weight, int64_t window_time,
                     int64_t watermark);
 
@@ -37,7 +37,8 @@ RejectedRow LateRow(const std::string& op, std::string row, int64_t weight, int6
 void DropNullTimes(const std::string& op, size_t time_column, const Schema& schema,
                    PartitionContext* context, Batch* batch);
 
-// window_start, window_end and window_time of `size` rows; the time has the type of the time column.
+// window_start, window_end and window_time of `size` rows; the time has the type of the time
+// column.
 struct WindowColumnsOut {
   WindowColumnsOut(TypeId time_type, size_t size)
       : start(TypeId::kTimestamp, size), end(TypeId::kTimestamp, size), time(time_type, size) {}

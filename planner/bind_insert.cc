@@ -39,8 +39,8 @@ class InsertBinder {
         table_(context.catalog->Get(insert.target, *context.session)),
         state_{&plan_},
         // A continuous INSERT writes each window once, when it closes, unless it is told otherwise.
-        binder_(context, mode, {mode == QueryMode::kContinuous && !FiresEarly(context), 0}, &state_) {
-  }
+        binder_(context, mode, {mode == QueryMode::kContinuous && !FiresEarly(context), 0},
+                &state_) {}
 
   Plan Bind() {
     CheckTarget();

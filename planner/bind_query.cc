@@ -149,7 +149,8 @@ BoundQuery QueryBinder::BindQuery(const ast::Query& query) {
     throw Error(
         ErrorCode::kUnsupportedFeature,
         "EMIT ON WINDOW CLOSE needs something that windows or event time close", query.emit.range,
-        "group by window_start and window_end of a TUMBLE, HOP, CUMULATE or SESSION table function, or "
+        "group by window_start and window_end of a TUMBLE, HOP, CUMULATE or SESSION table "
+        "function, or "
         "order OVER by event time, with frames that end at the current row");
   }
   tables_ = outer_tables;

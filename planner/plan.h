@@ -40,7 +40,8 @@ struct WindowColumns {
   std::optional<size_t> start, end, time;
   bool start_gives_end = false;  // Not so for CUMULATE; an end always gives the start.
   bool proctime = false;         // Of processing time: the clock closes them.
-  bool local = false;            // Start and end are local times; only the time says when it closes.
+  // Start and end are local times of a zone; only the time says when a window closes.
+  bool local = false;
 };
 
 // What a node promises about its output. Derived bottom up; operators are chosen by it.
@@ -272,8 +273,8 @@ struct Unnest {
   bool with_ordinality = false;
   bool outer = false;
 };
-// GROUP BY over session windows of append-only input by `keys`, with calls that can be merged: keeps
-// no rows. Output: window_start, window_end, window_time, the keys, the calls.
+// GROUP BY over session windows of append-only input by `keys`, with calls that can be merged:
+// keeps no rows. Output: window_start, window_end, window_time, the keys, the calls.
 struct SessionAggregate {
   std::vector<size_t> keys;  // Input columns.
   std::vector<AggregateCall> calls;

@@ -87,8 +87,8 @@ bool SameOp(const Aggregate& a, const Aggregate& b) {
                decides_late, state_ttl, empty_sets] = a;
   return keys == b.keys && Same(calls, b.calls) && window_end == b.window_end &&
          window_start == b.window_start && emit_on_close == b.emit_on_close && grace == b.grace &&
-         allowed_lateness == b.allowed_lateness && decides_late == b.decides_late && state_ttl == b.state_ttl &&
-         empty_sets == b.empty_sets;
+         allowed_lateness == b.allowed_lateness && decides_late == b.decides_late &&
+         state_ttl == b.state_ttl && empty_sets == b.empty_sets;
 }
 bool SameOp(const Expand& a, const Expand& b) {
   const auto& [keys, sets] = a;

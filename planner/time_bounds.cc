@@ -167,6 +167,10 @@ bool ChangesClosedWindows(const Node& root) {
   ForEachNode(root, [&](const Node& node) {
     if (auto* aggregate = std::get_if<Aggregate>(&node.op)) {
       changes |= aggregate->grace > 0 || aggregate->allowed_lateness > 0;
+    } else if (auto* session = std::get_if<SessionAggregate>(&node.op)) {
+      changes |= session->grace > 0 || session->allowed_lateness > 0;
+    } else if (auto* windows = std::get_if<AssignWindows>(&node.op)) {
+      changes |= windows->late_after > 0;
     } else if (auto* top = std::get_if<TopN>(&node.op)) {
       changes |= top->grace > 0 || top->allowed_lateness > 0;
     } else if (auto* over = std::get_if<Over>(&node.op)) {
@@ -185,6 +189,8 @@ bool ChangesClosedWindows(const Node& root) {
 std::optional<size_t> FindWindowKey(const Node& node, const Join& join) {
   const WindowColumns &left = node.inputs[0]->properties.window,
                       &right = node.inputs[1]->properties.window;
+  // The end of these does not say at which watermark they close.
+  if (left.local || right.local || left.proctime || right.proctime) return std::nullopt;
   for (size_t k = 0; k < join.left_keys.size(); ++k) {
     if (left.end != join.left_keys[k] || right.end != join.right_keys[k]) continue;
     const bool late =

@@ -303,16 +303,16 @@ MUTANTS = [
     # Time and windows.
     ("window_closes_a_millisecond_late", [(
         "executor/aggregate.cc",
-        "return SaturatingAdd(window_end - kMicrosPerMilli, options_.plan.grace);",
-        "return SaturatingAdd(window_end, options_.plan.grace);")]),
+        "return SaturatingAdd(window_time, options_.plan.grace);",
+        "return SaturatingAdd(window_time + kMicrosPerMilli, options_.plan.grace);")]),
     ("late_only_behind_the_watermark", [(
         "executor/aggregate.cc",
-        "return DropTime(ends.at<int64_t>(i)) <= time.before; };",
-        "return DropTime(ends.at<int64_t>(i)) < time.before; };")]),
+        "return DropTime(keys.at<int64_t>(i) - to_time) <= time.before; };",
+        "return DropTime(keys.at<int64_t>(i) - to_time) < time.before; };")]),
     ("late_by_the_new_watermark", [
         ("executor/aggregate.cc",
-         "return DropTime(ends.at<int64_t>(i)) <= time.before; };",
-         "return DropTime(ends.at<int64_t>(i)) <= time.watermark; };"),
+         "return DropTime(keys.at<int64_t>(i) - to_time) <= time.before; };",
+         "return DropTime(keys.at<int64_t>(i) - to_time) <= time.watermark; };"),
         ("executor/aggregate.cc",
          "options_.plan.decides_late && time.before != kMinWatermark) {",
          "options_.plan.decides_late) {"),
@@ -324,14 +324,14 @@ MUTANTS = [
          "    AdvanceWatermarks(stage);\n")]),
     ("allowed_lateness_ignored", [(
         "executor/aggregate.cc",
-        "return SaturatingAdd(CloseTime(window_end), options_.plan.allowed_lateness);",
-        "return CloseTime(window_end);")]),
+        "return SaturatingAdd(CloseTime(window_time), options_.plan.allowed_lateness);",
+        "return CloseTime(window_time);")]),
     ("derived_rows_are_late", [(
         "planner/rewrite.cc",
         "const bool decides = !deciders.Behind(*node);",
         "const bool decides = true;")]),
     ("windows_before_1970_round_up", [(
-        "executor/stateless.cc",
+        "executor/windows.h",
         "return time - (rest < 0 ? rest + step : rest);",
         "return time - rest;")]),
     ("hop_has_a_window_too_many", [(
@@ -346,7 +346,7 @@ MUTANTS = [
          "active = std::min(active, from.watermark);",
          "active = std::max(active, from.watermark);")]),
     ("null_times_have_a_window", [(
-        "executor/stateless.cc",
+        "executor/windows.cc",
         "if (!times.may_have_nulls()) return;",
         "return;")]),
 

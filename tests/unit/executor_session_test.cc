@@ -33,9 +33,8 @@ using Given = std::tuple<int64_t, int64_t, std::optional<int64_t>, int64_t, int6
 using Bag = std::map<Given, int64_t>;
 using LateBag = std::map<std::pair<std::string, int64_t>, int64_t>;  // Of the row's text, the time.
 
-const Schema kSchema = {{"k", TypeId::kBigInt},
-                        {"ts", Type::MakeTimestamp(3)},
-                        {"x", TypeId::kBigInt}};
+const Schema kSchema = {
+    {"k", TypeId::kBigInt}, {"ts", Type::MakeTimestamp(3)}, {"x", TypeId::kBigInt}};
 const Schema kOutput = {{"window_start", Type::MakeTimestamp(3)},
                         {"window_end", Type::MakeTimestamp(3)},
                         {"window_time", Type::MakeTimestamp(3)},
@@ -44,7 +43,7 @@ const Schema kOutput = {{"window_start", Type::MakeTimestamp(3)},
                         {"s", TypeId::kBigInt}};
 
 struct Spec {
-  bool aggregate = false;    // SessionAggregate over rows that stay, else AssignSessions.
+  bool aggregate = false;  // SessionAggregate over rows that stay, else AssignSessions.
   bool append_only = true;
   bool partitioned = true;
   bool on_close = false;
