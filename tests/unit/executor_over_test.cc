@@ -13,7 +13,6 @@
 #include <set>
 
 #include "fmt/format.h"
-#include "fmt/ranges.h"
 #include "parser/parse.h"
 #include "planner/planner.h"
 #include "types/value.h"
@@ -95,7 +94,7 @@ struct Spec {
       keys.push_back(fmt::format("{}{} NULLS {}", o.column, o.descending ? " DESC" : "",
                                  o.nulls_first ? "FIRST" : "LAST"));
     }
-    if (!keys.empty()) text += fmt::format(" ORDER BY {}", fmt::join(keys, ", "));
+    for (size_t i = 0; i < keys.size(); ++i) text += (i == 0 ? " ORDER BY " : ", ") + keys[i];
     if (call.frame) {
       text += fmt::format(" {} BETWEEN {} AND {}", call.frame->rows ? "ROWS" : "RANGE",
                           call.frame->begin.ToSql(), call.frame->end.ToSql());
