@@ -3,7 +3,7 @@
 
 #include "connectors/builtin.h"
 #include "connectors/filesystem_files.h"
-#include "connectors/path_pattern.h"
+#include "connectors/name_pattern.h"
 
 namespace millrace {
 namespace {
@@ -83,7 +83,7 @@ void ValidateFilesystem(const ConnectorContext& context, bool as_sink) {
                 option->value_range, SiblingHint(path));
   }
   if (const Option* pattern = FindOption(context.options, "source.path.regex-pattern")) {
-    PathPattern{*pattern};
+    NamePattern{"source.path.regex-pattern", *pattern};
   }
 }
 

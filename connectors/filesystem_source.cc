@@ -14,7 +14,7 @@
 #include "connectors/builtin.h"
 #include "connectors/compression.h"
 #include "connectors/filesystem_files.h"
-#include "connectors/path_pattern.h"
+#include "connectors/name_pattern.h"
 #include "connectors/record_splitter.h"
 
 namespace millrace {
@@ -78,7 +78,7 @@ class FilesystemSource final : public Source {
         partitioned_(!context.partitioned_by.empty()),
         interval_micros_(GetDurationMicros(context.options, "source.monitor-interval", 0)) {
     if (const Option* pattern = FindOption(context.options, "source.path.regex-pattern")) {
-      pattern_.emplace(*pattern);
+      pattern_.emplace("source.path.regex-pattern", *pattern);
     }
     const FormatDef* format = FindFormat(GetString(context.options, "format"));
     if (format != nullptr && format->framing != nullptr) {
@@ -464,7 +464,7 @@ class FilesystemSource final : public Source {
   const std::vector<std::string> metadata_;
   const bool partitioned_;
   const int64_t interval_micros_;  // 0: bounded.
-  std::optional<PathPattern> pattern_;
+  std::optional<NamePattern> pattern_;
   RecordFraming framing_;
 
   std::unique_ptr<OpenFile> current_;

@@ -39,16 +39,10 @@ std::vector<std::string> TopicList(const Options& options) {
   return topics;
 }
 
-std::optional<std::regex> TopicPattern(const Options& options) {
+std::optional<NamePattern> TopicPattern(const Options& options) {
   const Option* pattern = FindOption(options, "topic-pattern");
   if (pattern == nullptr) return {};
-  try {
-    return std::regex(pattern->value);
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorCode::kInvalidOption,
-                std::string("option 'topic-pattern' is no regular expression: ") + error.what(),
-                pattern->value_range);
-  }
+  return NamePattern("topic-pattern", *pattern);
 }
 
 KafkaWatcher::KafkaWatcher(const ConnectorContext& context, KafkaClient* client,
@@ -109,7 +103,7 @@ std::map<std::string, size_t> KafkaWatcher::MatchingTopics(bool* answered) {
   }
   if (!pattern_) return found;
   for (const auto& [topic, count] : client_->FindTopics("", kAnswerMillis, answered)) {
-    if (std::regex_match(topic, *pattern_)) found.emplace(topic, count);
+    if (pattern_->Matches(topic)) found.emplace(topic, count);
   }
   if (*answered && found.empty()) client_->SetNotice("no topic matches 'topic-pattern' yet");
   return found;
@@ -160,8 +154,7 @@ bool KafkaWatcher::FindWatermarks(const KafkaPartition& partition, int64_t* low,
   return false;
 }
 
-bool KafkaWatcher::FindOffsets(const OffsetSpec& spec,
-                               std::vector<KafkaPartition>* partitions,
+bool KafkaWatcher::FindOffsets(const OffsetSpec& spec, std::vector<KafkaPartition>* partitions,
                                std::vector<int64_t>* offsets) {
   KafkaList list = ListOf(*partitions);
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -6,13 +6,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <regex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "connectors/kafka_client.h"
 #include "connectors/kafka_offsets.h"
+#include "connectors/name_pattern.h"
 
 namespace millrace {
 
@@ -42,7 +42,8 @@ class KafkaWatcher {
   bool Discover();
   std::map<std::string, size_t> MatchingTopics(bool* answered);
   bool Resolve(std::vector<KafkaPartition>* found);
-  // Of each partition the offset that `spec` means, and its end; false when the brokers did not answer.
+  // Of each partition the offset that `spec` means, and its end; false when the brokers did not
+  // answer.
   bool FindOffsets(const OffsetSpec& spec, std::vector<KafkaPartition>* partitions,
                    std::vector<int64_t>* offsets);
   bool FindWatermarks(const KafkaPartition& partition, int64_t* low, int64_t* high);
@@ -53,7 +54,7 @@ class KafkaWatcher {
   const bool ticking_, has_group_;
   const OffsetSpec start_, stop_;
   std::vector<std::string> topics_;
-  std::optional<std::regex> pattern_;
+  std::optional<NamePattern> pattern_;
   const int64_t discovery_micros_;  // 0: once.
 
   mutable std::mutex mutex_;
@@ -65,6 +66,6 @@ class KafkaWatcher {
 // 'topic', split at semicolons.
 std::vector<std::string> TopicList(const Options& options);
 // 'topic-pattern'. Throws Error(kInvalidOption).
-std::optional<std::regex> TopicPattern(const Options& options);
+std::optional<NamePattern> TopicPattern(const Options& options);
 
 }  // namespace millrace
