@@ -115,6 +115,8 @@ OverOperator::OverOperator(OverOptions options, PartitionContext* context)
        .decode =
            [this](std::string_view value, char* payload) {
              Stored& stored = *reinterpret_cast<Stored*>(payload);
+             stored = {};
+             if (value.empty()) return;
              stored = {results_.Allocate(value.size()), static_cast<uint32_t>(value.size())};
              std::memcpy(stored.bytes, value.data(), value.size());
            }});
