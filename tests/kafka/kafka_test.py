@@ -281,9 +281,9 @@ class SourceTest(KafkaTest):
         self.server.sql("CREATE MATERIALIZED VIEW w AS SELECT id FROM t")
         BROKER.produce(self.topic, [(0, None, {"id": 77})])
         self.await_rows("w", [(77,)])
-        lag = self.server.job("v")["lag"]
-        self.assertEqual([(x["table"], x["partition"], x["position"], x["end"], x["records"])
-                          for x in lag], [("t", f"{self.topic}/0", 14, 14, 0)])
+        await_equal([("t", f"{self.topic}/0", 14, 14, 0)], lambda: [
+            (x["table"], x["partition"], x["position"], x["end"], x["records"])
+            for x in self.server.job("v")["lag"]])
         page = self.server.request("GET", "/metrics")[1]
         self.assertIn(f'millrace_source_kafka_lag_records{{pipeline="v",table="t",'
                       f'topic="{self.topic}",partition="0"}} 0', page)
