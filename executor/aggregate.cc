@@ -90,9 +90,7 @@ size_t AggregateOperator::LayOut() {
 }
 
 int64_t AggregateOperator::WindowTime(const char* group) const {
-  uint64_t big_endian;
-  std::memcpy(&big_endian, groups_.key(group).data() + 1, sizeof big_endian);
-  const auto key = static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
+  const int64_t key = TimeOfKey(groups_.key(group));
   return keyed_by_time_ ? key : key - kMicrosPerMilli;
 }
 

@@ -22,9 +22,7 @@ AssignSessionsOperator::AssignSessionsOperator(AssignSessionsOptions options,
 
 // The time is the one ORDER BY column: its mark, then its bytes.
 int64_t AssignSessionsOperator::TimeOf(const char* row) const {
-  uint64_t big_endian;
-  std::memcpy(&big_endian, table_.Key(row).data() + table_.OrderBegin(row) + 1, sizeof big_endian);
-  return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
+  return TimeOfKey(table_.Key(row).substr(table_.OrderBegin(row)));
 }
 
 int64_t AssignSessionsOperator::CloseTime(int64_t end) const {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "executor/order_columns.h"
+#include "executor/windows.h"
 
 namespace millrace {
 namespace {
@@ -156,7 +157,7 @@ void DeduplicateOperator::Keep(char* group_row, std::string_view row) {
   group.size = static_cast<uint32_t>(row.size());
   std::memcpy(group.row, row.data(), row.size());
   if (in_time()) {
-    timers_.push_back({TimeOf(row), group_row});
+    timers_.push_back({TimeOfKey(row), group_row});
     std::push_heap(timers_.begin(), timers_.end());
   }
 }
@@ -207,13 +208,6 @@ void DeduplicateOperator::Settle(const Batch& batch, std::span<char* const> grou
   emit(std::move(best));
 }
 
-// The time that begins an encoded row.
-int64_t DeduplicateOperator::TimeOf(std::string_view row) {
-  uint64_t big_endian;
-  std::memcpy(&big_endian, row.data() + 1, sizeof big_endian);
-  return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
-}
-
 void DeduplicateOperator::GiveInTime(const StepTime& time, const Emit& emit) {
   Arena heap;
   std::vector<std::string_view> keys;
@@ -222,7 +216,7 @@ void DeduplicateOperator::GiveInTime(const StepTime& time, const Emit& emit) {
     std::pop_heap(timers_.begin(), timers_.end());
     timers_.pop_back();
     Group& group = GroupOf(group_row);
-    if (group.given || TimeOf(RowOf(group)) != due) continue;
+    if (group.given || TimeOfKey(RowOf(group)) != due) continue;
     keys.push_back(KeptKey(group_row, &heap));
     groups_.BeforeChange(group_row);
     pieces_.Free(group.row, group.size);

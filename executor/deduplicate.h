@@ -99,7 +99,6 @@ class DeduplicateOperator final : public Operator {
   void EmitKept(std::span<const std::string_view> keys, int64_t weight, const Emit& emit) const;
   void Settle(const Batch& batch, std::span<char* const> groups, const Emit& emit);
   void GiveInTime(const StepTime& time, const Emit& emit);
-  static int64_t TimeOf(std::string_view row);
 
   DeduplicateOptions options_;
   PartitionContext* context_;

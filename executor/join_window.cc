@@ -1,15 +1,11 @@
 // Window joins: the state of a window goes when the watermark passes its end.
 #include "executor/join.h"
 #include "executor/join_flags.h"
-#include "types/datetime.h"
+#include "executor/windows.h"
 
 namespace millrace {
 
-int64_t JoinOperator::WindowEnd(RowRef key) const {
-  uint64_t big_endian;
-  std::memcpy(&big_endian, keys_.bytes_of(key).data() + 1, sizeof big_endian);
-  return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
-}
+int64_t JoinOperator::WindowEnd(RowRef key) const { return TimeOfKey(keys_.bytes_of(key)); }
 
 // Rows of windows that were closed when the step began.
 void JoinOperator::DropLate(size_t s, const StepTime& time, Batch* batch) {

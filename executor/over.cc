@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "types/datetime.h"
+#include "executor/windows.h"
 
 namespace millrace {
 namespace {
 
 constexpr size_t kChunkRows = 2048;  // Evaluated at once.
 constexpr size_t kEmitRows = 4096;
-
-int64_t SaturatingAdd(int64_t a, int64_t b) {
-  int64_t sum;
-  return __builtin_add_overflow(a, b, &sum) ? kMaxWatermark : sum;
-}
 
 std::vector<OrderColumn> OrderOf(const Over& plan) {
   std::vector<OrderColumn> order;
@@ -123,9 +118,7 @@ OverOperator::OverOperator(OverOptions options, PartitionContext* context)
 }
 
 int64_t OverOperator::WindowEnd(std::string_view partition_key) const {
-  uint64_t big_endian;
-  std::memcpy(&big_endian, partition_key.data() + 1, sizeof big_endian);
-  return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
+  return TimeOfKey(partition_key);
 }
 
 int64_t OverOperator::CloseTime(int64_t window_end) const {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "types/datetime.h"
+#include "executor/windows.h"
 
 namespace millrace {
 namespace {
@@ -27,12 +27,6 @@ OrderedLayout LayoutOf(const OverOptions& options) {
   }
   return OrderedLayout(std::move(schema), options.plan.partition, std::move(order),
                        options.unrouted);
-}
-
-int64_t TimeIn(std::string_view key) {
-  uint64_t big_endian;
-  std::memcpy(&big_endian, key.data() + 1, sizeof big_endian);
-  return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
 }
 
 }  // namespace
@@ -116,7 +110,7 @@ size_t OverTimeOperator::RowsUntil(const OrderedPartition* partition, int64_t ti
 }
 
 int64_t OverTimeOperator::TimeOf(const char* row) const {
-  return TimeIn(table_.Key(row).substr(table_.OrderBegin(row), kTimeBytes));
+  return TimeOfKey(table_.Key(row).substr(table_.OrderBegin(row), kTimeBytes));
 }
 
 OverCarry* OverTimeOperator::CarryOf(const OrderedPartition* partition) const {
@@ -284,7 +278,7 @@ void OverTimeOperator::Restore(const Store& store, size_t partition, size_t part
     const char* last = made->At(made->size() - 1);
     now_ = std::max(now_, TimeOf(last));
     const size_t at = table_.OrderBegin(last) + kTimeBytes;
-    step_ = std::max(step_, TimeIn(table_.Key(last).substr(at, kTimeBytes)) + 1);
+    step_ = std::max(step_, TimeOfKey(table_.Key(last).substr(at, kTimeBytes)) + 1);
   });
 }
 

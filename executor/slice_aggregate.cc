@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "types/datetime.h"
+#include "executor/windows.h"
 
 namespace millrace {
 namespace {
@@ -13,11 +13,6 @@ constexpr size_t kEmitRows = 4096;
 int64_t& Rows(char* group) { return *reinterpret_cast<int64_t*>(group + GroupTable::kPayload); }
 int64_t Rows(const char* group) {
   return *reinterpret_cast<const int64_t*>(group + GroupTable::kPayload);
-}
-
-int64_t FloorTo(int64_t time, int64_t step, int64_t offset) {
-  const int64_t rest = (time - offset) % step;
-  return time - (rest < 0 ? rest + step : rest);
 }
 
 Column ConstantTime(TypeId type, int64_t micros, size_t size) {
@@ -105,9 +100,7 @@ size_t SliceAggregateOperator::LayOut() {
 }
 
 int64_t SliceAggregateOperator::SliceEnd(const char* group) const {
-  uint64_t big_endian;
-  std::memcpy(&big_endian, slices_.key(group).data() + 1, sizeof big_endian);
-  return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
+  return TimeOfKey(slices_.key(group));
 }
 
 int64_t SliceAggregateOperator::BlockStart(int64_t slice_end) const {

@@ -3,18 +3,13 @@
 #include <algorithm>
 
 #include "executor/order_columns.h"
-#include "types/datetime.h"
+#include "executor/windows.h"
 
 namespace millrace {
 namespace {
 
 constexpr size_t kEmitRows = 4096;
 constexpr int64_t kNoRank = 0;
-
-int64_t SaturatingAdd(int64_t a, int64_t b) {
-  int64_t sum;
-  return __builtin_add_overflow(a, b, &sum) ? kMaxWatermark : sum;
-}
 
 // The window's columns do not choose where a partition's rows go, unless they are all there is.
 size_t Unrouted(const TopN& plan) {
@@ -37,11 +32,7 @@ TopNOperator::TopNOperator(TopNOptions options, PartitionContext* context)
   assert(options_.plan.first >= 1);
 }
 
-int64_t TopNOperator::WindowEnd(const char* group) const {
-  uint64_t big_endian;
-  std::memcpy(&big_endian, groups_.key(group).data() + 1, sizeof big_endian);
-  return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
-}
+int64_t TopNOperator::WindowEnd(const char* group) const { return TimeOfKey(groups_.key(group)); }
 
 int64_t TopNOperator::CloseTime(int64_t window_end) const {
   return SaturatingAdd(window_end - kMicrosPerMilli, options_.plan.grace);

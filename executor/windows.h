@@ -1,7 +1,9 @@
 // Windows as columns: what the operators that make or close windows share.
 #pragma once
 
+#include <cstring>
 #include <string>
+#include <string_view>
 
 #include "executor/operator.h"
 #include "types/datetime.h"
@@ -11,6 +13,14 @@ namespace millrace {
 inline int64_t SaturatingAdd(int64_t a, int64_t b) {
   int64_t sum;
   return __builtin_add_overflow(a, b, &sum) ? kMaxWatermark : sum;
+}
+
+// The time that an encoded key begins with (types/row_key.h): its mark, then its bytes. REQUIRES:
+// not NULL, ascending.
+inline int64_t TimeOfKey(std::string_view key) {
+  uint64_t big_endian;
+  std::memcpy(&big_endian, key.data() + 1, sizeof big_endian);
+  return static_cast<int64_t>(__builtin_bswap64(big_endian) ^ (1ull << 63));
 }
 
 // Rounds towards minus infinity, as window starts before 1970 need it.
