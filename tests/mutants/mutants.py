@@ -297,7 +297,7 @@ MUTANTS = [
         "frame.lags() && here > 0) here += 0;")]),
     ("proctime_steps_from_the_start", [(
         "executor/over_time.cc",
-        "step_ = std::max(step_, TimeIn(table_.Key(last).substr(at, kTimeBytes)) + 1);",
+        "step_ = std::max(step_, TimeOfKey(table_.Key(last).substr(at, kTimeBytes)) + 1);",
         "")]),
 
     # Time and windows.
