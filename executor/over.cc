@@ -11,14 +11,6 @@ namespace {
 constexpr size_t kChunkRows = 2048;  // Evaluated at once.
 constexpr size_t kEmitRows = 4096;
 
-std::vector<OrderColumn> OrderOf(const Over& plan) {
-  std::vector<OrderColumn> order;
-  for (const SortKey& key : plan.order) {
-    order.push_back({key.column, key.descending, key.nulls_first});
-  }
-  return order;
-}
-
 struct Result {
   std::string_view bytes;  // Or the message.
   bool failed;
@@ -44,6 +36,15 @@ Result TakeResult(std::string_view* in) {
 }
 
 }  // namespace
+
+std::vector<OrderColumn> OrderOf(const Over& plan) {
+  std::vector<OrderColumn> order;
+  for (const SortKey& key : plan.order) {
+    order.push_back({key.column, key.descending, key.nulls_first});
+  }
+  for (size_t column : plan.arrival) order.push_back({column, plan.order[0].descending});
+  return order;
+}
 
 void OverOutput::Add(std::string_view key, std::string_view result, int64_t weight,
                      const Emit& emit) {
@@ -154,10 +155,9 @@ void OverOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit
 }
 
 void OverOperator::OnStep(const StepTime& time, const Emit& emit) {
-  const bool at_close = options_.plan.append_only;
   for (const OrderedTable::PartitionChanges& changes : table_.Settle()) {
     if (options_.plan.window_end) Register(changes.partition);
-    if (!at_close) Settle(changes, emit);
+    if (IsVisible(*changes.partition, time)) Settle(changes, emit);
   }
   if (options_.plan.window_end) CloseWindows(time, emit);
   output_.Flush(emit);
@@ -327,6 +327,10 @@ void OverOperator::Keep(char* row, std::string_view results) {
   if (!results.empty()) std::memcpy(stored.bytes, results.data(), results.size());
 }
 
+bool OverOperator::IsVisible(const OrderedPartition& partition, const StepTime& time) const {
+  return !options_.plan.emit_on_close || CloseTime(WindowEnd(partition.key())) <= time.before;
+}
+
 void OverOperator::Register(OrderedPartition* partition) {
   if (std::exchange(partition->tag, 1) != 0) return;
   windows_[WindowEnd(partition->key())].emplace_back(partition->key());
@@ -339,7 +343,7 @@ void OverOperator::CloseWindows(const StepTime& time, const Emit& emit) {
       OrderedPartition* partition = table_.FindPartition(key);
       if (partition == nullptr || partition->empty()) continue;
       // A window that was closed before the step began has been given then.
-      if (options_.plan.append_only && CloseTime(it->first) > time.before) {
+      if (!IsVisible(*partition, time)) {
         const OverRows rows = RowsOf(partition);
         functions_.Refresh(rows, partition, 0, partition->size());
         Evaluate(partition, 0, partition->size(), emit);

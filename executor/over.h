@@ -4,8 +4,8 @@
 // finds which rows the step's changes reach, works out their results again, and emits the old and
 // the new ones where they differ. A row whose results fail stands in the errors while it does so.
 //
-// With windows, partitions are dropped when the watermark closes theirs; `append_only` plans give
-// the rows of a window only then, once.
+// With windows, partitions are dropped when the watermark closes theirs; `emit_on_close` plans give
+// the rows of a window only then, and what changes within the allowed lateness.
 //
 // State rows: as of state/ordered_table.h, the owner's part := result* in the order of the copies
 //   result := size:uint32 bytes      the columns as in types/row_key.h
@@ -33,6 +33,9 @@ struct OverOptions {
   bool tracked = false;  // Checkpoints are taken.
   OperatorId id = 0;
 };
+
+// How the rows of a partition are ordered.
+std::vector<OrderColumn> OrderOf(const Over& plan);
 
 // The output's changes, collected and emitted in batches.
 class OverOutput {
@@ -92,6 +95,8 @@ class OverOperator final : public Operator {
   int64_t CloseTime(int64_t window_end) const;
   int64_t DropTime(int64_t window_end) const;
   void DropLateRows(const StepTime& time, Batch* batch) const;
+  // Whether results were given before this step, so that changes of them follow.
+  bool IsVisible(const OrderedPartition& partition, const StepTime& time) const;
   void Register(OrderedPartition* partition);
   void CloseWindows(const StepTime& time, const Emit& emit);
   void DropPartition(OrderedPartition* partition);

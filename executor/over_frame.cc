@@ -162,10 +162,7 @@ std::pair<size_t, size_t> FrameFinder::Reach(const OverRows& rows,
     if (bound.kind == OverBound::Kind::kUnbounded) return is_end ? 0 : size;
     if (plan_.rows) {
       const int64_t offset = bound.kind == OverBound::Kind::kOffset ? bound.rows : 0;
-      // One more, because the rows behind the change may have moved.
-      const size_t from = is_end ? Shift(change.begin, 1, false, size) : change.end;
-      const size_t at = Shift(from, offset, !bound.following, size);
-      return is_end ? at : Shift(at, 1, true, size);
+      return Shift(is_end ? change.begin : change.end, offset, !bound.following, size);
     }
     const std::string_view peer_key = rows.table->PeerKey(change.row);
     const size_t column[] = {rows.layout->order().empty() ? 0 : rows.layout->order()[0].column};

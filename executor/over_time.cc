@@ -22,9 +22,7 @@ OrderedLayout LayoutOf(const OverOptions& options) {
     schema.push_back({"$time", time});
     schema.push_back({"$step", Type(TypeId::kBigInt, false)});
   }
-  for (const SortKey& key : options.plan.order) {
-    order.push_back({key.column, key.descending, key.nulls_first});
-  }
+  for (const OrderColumn& column : OrderOf(options.plan)) order.push_back(column);
   return OrderedLayout(std::move(schema), options.plan.partition, std::move(order),
                        options.unrouted);
 }

@@ -246,7 +246,8 @@ class InsertBinder {
       }
     }
     return "what works: a table with a PRIMARY KEY and no connector, upsert-kafka, debezium-json, "
-           "print, or windows with EMIT ON WINDOW CLOSE";
+           "print, windows with EMIT ON WINDOW CLOSE, or OVER in the order of event time, with frames "
+           "that end at the current row";
   }
 
   // What the query takes back goes by the table's key, so no two of its rows may have the same.

@@ -368,9 +368,10 @@ void Windows::SetTime(const Node& input, Over* over, QueryBinder* binder) const 
   }
   if (over->window_end) {
     binder->CountWindowAggregate();
-    over->append_only = binder_.emit().on_close && properties.append_only;
     over->grace = binder_.emit().grace;
     over->allowed_lateness = binder_.DurationSetting("table.exec.window.allowed-lateness");
+    over->emit_on_close = binder_.emit().on_close;
+    over->append_only = over->emit_on_close && over->allowed_lateness == 0;
     return;
   }
   if (over->order.empty() || over->order[0].descending || !properties.append_only) return;
@@ -391,7 +392,7 @@ std::vector<size_t> Windows::AddArrivals(NodePtr* node, const std::vector<ExprPt
   for (const Call& call : calls_) {
     next += std::ssize(call.partition);
     size_t column = 0;
-    if (!call.order.empty() && IsColumn(**next, &column)) needed |= IsProctime(**node, column);
+    if (call.order.size() == 1 && IsColumn(**next, &column)) needed |= IsProctime(**node, column);
     next += std::ssize(call.order) + std::ssize(call.arguments) + (call.filter != nullptr);
   }
   if (!needed) return {};
@@ -427,10 +428,8 @@ NodePtr Windows::Build(NodePtr input, const std::function<ExprPtr(const ExprPtr&
     SortPartition(node->properties.window, &over.partition);
     for (const Order& order : call.order) {
       over.order.push_back({take(), order.descending, order.nulls_first});
-      // By processing time: as they come.
-      if (over.order.size() > 1 || !IsProctime(*node, over.order[0].column)) continue;
-      for (size_t column : arrival) over.order.push_back({column, order.descending, true});
     }
+    if (over.order.size() == 1 && IsProctime(*node, over.order[0].column)) over.arrival = arrival;
     for (size_t i = 0; i < call.arguments.size(); ++i) call.plan.arguments.push_back(take());
     if (call.filter) call.plan.filter = take();
     CheckRange(call, over);

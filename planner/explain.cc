@@ -363,7 +363,7 @@ class NodeText {
     if (over.window_end) {
       text += fmt::format(" [window: closes at watermark >= {} - 1 ms{}{}]",
                           inputs_[over.partition[*over.window_end]],
-                          over.append_only ? ", emit: on close" : ", emit: changes",
+                          over.emit_on_close ? ", emit: on close" : ", emit: changes",
                           over.decides_late ? ", decides what is late" : "");
     } else if (over.append_only) {
       text += " [emit: " + (over.proctime ? "on arrival" : TimeText(over)) +

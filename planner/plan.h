@@ -250,12 +250,16 @@ struct OverCall {
 struct Over {
   std::vector<size_t> partition;  // Input columns, none twice.
   std::vector<SortKey> order;
+  // Of `order` by processing time alone: columns behind it, in its direction, that tell how rows
+  // came.
+  std::vector<size_t> arrival;
   std::vector<OverCall> calls;
   // Rows of append-only input are given once: when the watermark closes their window, if there is
   // `window_end`, else when it has passed them. The order is then by event time first, ascending,
   // or by processing time (`proctime`: when they come), and no call looks behind its row's peers.
   bool append_only = false;
   bool proctime = false;
+  bool emit_on_close = false;               // What the query asks for; see append_only.
   std::optional<size_t> window_end;         // Index into `partition`: state is freed at close.
   int64_t grace = 0, allowed_lateness = 0;  // Microseconds; lateness of windows.
   bool decides_late = false;                // The first event-time operator on its path.

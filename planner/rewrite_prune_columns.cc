@@ -348,6 +348,7 @@ Places Pruner::operator()(Over& over) {
   }
   for (size_t column : over.partition) below[column].AddWhole();
   for (const SortKey& key : over.order) below[key.column].AddWhole();
+  for (size_t column : over.arrival) below[column].AddWhole();
   for (const OverCall& call : over.calls) {
     for (size_t column : call.arguments) below[column].AddWhole();
     if (call.filter) below[*call.filter].AddWhole();
@@ -356,6 +357,7 @@ Places Pruner::operator()(Over& over) {
   Places places = PruneExactly(input(), below);
   for (size_t& column : over.partition) column = places[column];
   for (SortKey& key : over.order) key.column = places[key.column];
+  for (size_t& column : over.arrival) column = places[column];
   for (OverCall& call : over.calls) {
     for (size_t& column : call.arguments) column = places[column];
     if (call.filter) call.filter = places[*call.filter];

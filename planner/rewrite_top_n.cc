@@ -103,7 +103,7 @@ NodePtr RankRows(NodePtr node, TopN::Rank rank, const Ranks& ranks) {
   top.order = std::move(over.order);
   top.first = ranks.first;
   top.last = ranks.last;
-  top.emit_on_close = over.append_only;
+  top.emit_on_close = over.window_end ? over.emit_on_close : over.append_only;
   top.grace = over.grace;
   top.allowed_lateness = over.allowed_lateness;
   SetWindow(node->inputs[0]->properties.window, &top);
