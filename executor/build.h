@@ -48,6 +48,7 @@ class DataflowBuilder {
   size_t AddOp(const Node& node, const TopN& op);
   size_t AddDeduplicate(const Node& node, const TopN& op);
   size_t AddOp(const Node& node, const Over& op);
+  size_t AddOp(const Node& node, const MatchRecognize& op);
   size_t AddOp(const Node& node, const SetMinus& op);
   size_t AddOp(const Node& node, const Unnest& op);
   size_t AddOp(const Node& node, const UnionAll& op);

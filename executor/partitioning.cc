@@ -86,6 +86,9 @@ struct OutputOf {
     Columns sources(3, SIZE_MAX);
     sources.insert(sources.end(), session.keys.begin(), session.keys.end());
     return Map(input(), sources);
+    }
+  Partitioning operator()(const MatchRecognize& match) const {
+    return Map(input(), match.partition);
   }
   Partitioning operator()(const Join& join) const { return OfJoin(node, join, inputs); }
   Partitioning operator()(const TemporalJoin& op) const { return OfJoin(node, op.join, inputs); }

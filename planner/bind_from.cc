@@ -193,8 +193,8 @@ BoundInput QueryBinder::BindFrom(const ast::TableExpr* from) {
     input = BindTableFunction(*function, from->range);
   } else if (IsUnnest(*from)) {
     return BindUnnest({MakeOneRow(), Scope{}}, *from, false);
-  } else if (std::holds_alternative<ast::MatchRecognize>(from->node)) {
-    ThrowUnsupported("MATCH_RECOGNIZE is", from->range);
+  } else if (auto* match = std::get_if<ast::MatchRecognize>(&from->node)) {
+    input = BindMatch(*match, from->range);
   } else {
     input = BindJoin(std::get<ast::JoinRef>(from->node), from->range);
   }

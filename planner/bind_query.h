@@ -175,6 +175,7 @@ class QueryBinder {
   BoundInput BindTableArgument(const ast::Expr& argument, bool partitioned);
   std::vector<size_t> BindPartition(const ast::Expr& argument, const BoundInput& input) const;
   void SetSession(const WindowArguments& arguments, AssignWindows* windows) const;
+  BoundInput BindMatch(const ast::MatchRecognize& match, SourceRange range);
   void CountRelation(SourceRange range);
 
   const PlanContext& context_;

@@ -405,6 +405,75 @@ class NodeText {
     return fmt::format(
         "{} {}", bound.offset ? ToString(*bound.offset, {}) : std::to_string(bound.rows), side);
   }
+  std::string Describe(const MatchRecognize& match) const {
+    std::string text = "MatchRecognize";
+    if (!match.partition.empty()) {
+      text += " partition by " + Columns(match.partition, node_.inputs[0]->schema);
+    }
+    text += fmt::format(" order by ({})", KeysText(match.order));
+    std::vector<std::string> pattern, defines, slots, measures;
+    for (const MatchVariable& variable : match.pattern) pattern.push_back(QuantifiedText(variable));
+    text += fmt::format(" pattern ({})", fmt::join(pattern, " "));
+    if (match.within) text += " within " + Duration(*match.within);
+    for (const MatchSlot& slot : match.slots) slots.push_back(SlotText(slot, match));
+    for (const MatchVariable& variable : match.pattern) {
+      if (!variable.condition) continue;
+      defines.push_back(
+          fmt::format("{} AS {}", variable.name, ToString(*variable.condition, slots)));
+    }
+    if (!defines.empty()) text += fmt::format(" define ({})", fmt::join(defines, ", "));
+    for (size_t i = 0; i < match.measures.size(); ++i) {
+      measures.push_back(fmt::format("{} AS {}", ToString(*match.measures[i], slots),
+                                     node_.schema[match.partition.size() + i].name));
+    }
+    text += fmt::format(" measures ({}) skip {}", fmt::join(measures, ", "), SkipText(match));
+    if (match.proctime) return text + " [emit: when the match is complete]";
+    text += " [emit: when the watermark has passed the match";
+    return text + (match.decides_late ? ", decides what is late]" : "]");
+  }
+  static std::string QuantifiedText(const MatchVariable& variable) {
+    std::string text = variable.name;
+    if (variable.max != variable.min) {
+      if (!variable.max && variable.min < 2) {
+        text += variable.min == 0 ? "*" : "+";
+      } else if (variable.min == 0 && variable.max == 1) {
+        text += "?";
+      } else {
+        text += fmt::format("{{{},{}}}", variable.min,
+                            variable.max ? std::to_string(*variable.max) : "");
+      }
+    } else if (variable.min != 1) {
+      text += fmt::format("{{{}}}", variable.min);
+    }
+    return variable.reluctant ? text + "?" : text;
+  }
+  std::string SlotText(const MatchSlot& slot, const MatchRecognize& match) const {
+    const std::string rows =
+        slot.variable ? match.pattern[*slot.variable].name + "." : std::string();
+    if (slot.kind == MatchSlot::Kind::kAggregate) {
+      const std::string argument = slot.argument ? ToString(*slot.argument, inputs_) : "*";
+      return fmt::format("{}({}{})", UpperCase(slot.aggregate.name), rows, argument);
+    }
+    const std::string value =
+        rows + (slot.kind == MatchSlot::Kind::kExists ? "*" : inputs_[slot.column]);
+    if (!slot.first && slot.offset == 0) return value;
+    const std::string name = slot.first ? "FIRST" : "LAST";
+    return slot.offset == 0 ? fmt::format("{}({})", name, value)
+                            : fmt::format("{}({}, {})", name, value, slot.offset);
+  }
+  static std::string SkipText(const MatchRecognize& match) {
+    switch (match.skip) {
+      case MatchRecognize::Skip::kPastLastRow:
+        return "past last row";
+      case MatchRecognize::Skip::kToNextRow:
+        return "to next row";
+      case MatchRecognize::Skip::kToFirst:
+        return "to first " + match.pattern[match.skip_to].name;
+      case MatchRecognize::Skip::kToLast:
+        return "to last " + match.pattern[match.skip_to].name;
+    }
+    return "";
+  }
   std::string Describe(const SetMinus& set) const {
     return fmt::format("{}{}", set.intersect ? "Intersect" : "Except", set.all ? " all" : "");
   }
@@ -515,6 +584,9 @@ std::string StateText(const Node& node, bool pull) {
     case StateBound::Kind::kDistinctKeys:
       return key + advice;
     case StateBound::Kind::kInputRows:
+      if (auto* match = std::get_if<MatchRecognize>(&node.op)) {
+        return match->within || pull ? "rows of open matches" : "rows of open matches, unbounded";
+      }
       if (std::holds_alternative<Over>(node.op)) return pull ? "all rows" : "all rows, unbounded";
       if (!std::holds_alternative<Aggregate>(node.op)) return "all rows";
       return key + " with its values" + advice;

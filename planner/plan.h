@@ -14,6 +14,8 @@
 #include "functions/aggregate.h"
 #include "functions/expr.h"
 #include "planner/catalog.h"
+#include "planner/match.h"
+#include "planner/sort_key.h"
 
 namespace millrace {
 
@@ -196,11 +198,6 @@ struct TemporalJoin {
   bool event_time = true;
   size_t left_time = 0, right_time = 0;  // Of event time.
 };
-struct SortKey {
-  size_t column;
-  bool descending = false;
-  bool nulls_first = true;
-};
 // The rows whose rank within their partition is in [first, last].
 struct TopN {
   enum class Rank : uint8_t { kRowNumber, kRank, kDenseRank };
@@ -311,7 +308,7 @@ struct WriteSink {
 struct Node {
   std::variant<ScanTable, ScanView, ScanSystem, ScanCommon, ValuesRows, Watermark, Filter, Project,
                AssignWindows, Expand, Aggregate, SessionAggregate, Join, IntervalJoin, TemporalJoin,
-               TopN, Over, SetMinus, Unnest, UnionAll, Sort, Materialize, WriteSink>
+               TopN, Over, MatchRecognize, SetMinus, Unnest, UnionAll, Sort, Materialize, WriteSink>
       op;
   std::vector<NodePtr> inputs;
   Schema schema;

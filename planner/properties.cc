@@ -165,6 +165,7 @@ struct Deriver {
   Properties operator()(const TopN&) const { return TopNProperties(node); }
   Properties operator()(const Over& over) const;
   Properties operator()(const SetMinus&) const;
+  Properties operator()(const MatchRecognize& match) const;
   Properties operator()(const Unnest& unnest) const {
     Properties out = input();
     out.state = {};
@@ -316,6 +317,26 @@ Properties Deriver::operator()(const Over& over) const {
   return out;
 }
 
+// Whether the slot is the event time of a match's last row.
+bool IsMatchRowtime(const MatchRecognize& match, const MatchSlot& slot) {
+  return !match.proctime && slot.kind == MatchSlot::Kind::kColumn && !slot.variable &&
+         !slot.first && slot.offset == 0 && slot.column == match.order[0].column;
+}
+
+Properties Deriver::operator()(const MatchRecognize& match) const {
+  Properties out;
+  out.state = {StateBound::Kind::kInputRows};
+  for (size_t i = 0; i < match.measures.size(); ++i) {
+    const Expr& measure = *match.measures[i];
+    size_t slot = 0;
+    if (IsProctimeCall(measure)) out.proctimes.push_back(match.partition.size() + i);
+    if (HoldOf(match) && IsColumn(measure, &slot) && IsMatchRowtime(match, match.slots[slot])) {
+      out.event_times.push_back(match.partition.size() + i);
+    }
+  }
+  return out;
+}
+
 Properties Deriver::operator()(const UnionAll&) const {
   Properties out = CommonTimes(node);
   out.append_only = std::ranges::all_of(
@@ -349,6 +370,14 @@ void DeriveProperties(Node* node) {
   const bool upsert = node->properties.upsert;
   node->properties = std::visit(Deriver{*node}, node->op);
   node->properties.upsert = upsert;
+}
+
+std::optional<int64_t> HoldOf(const MatchRecognize& match) {
+  // Matches of one length are complete in the order of their first rows. Others may have to wait
+  // until it is known that no longer or earlier one comes.
+  const bool one_length = std::ranges::all_of(
+      match.pattern, [](const MatchVariable& variable) { return variable.max == variable.min; });
+  return one_length ? 0 : match.within;
 }
 
 void DeriveTree(Node* root) { ForEachNode(root, DeriveProperties); }
@@ -420,6 +449,25 @@ NodePtr MakeOver(NodePtr input, Over over, const std::vector<std::string>& call_
   std::vector<NodePtr> inputs;
   inputs.push_back(std::move(input));
   NodePtr node = MakeNode(std::move(over), std::move(inputs));
+  node->schema = std::move(schema);
+  node->range = range;
+  DeriveProperties(node.get());
+  return node;
+}
+
+NodePtr MakeMatch(NodePtr input, MatchRecognize match,
+                  const std::vector<std::string>& partition_names,
+                  const std::vector<std::string>& measure_names, SourceRange range) {
+  Schema schema;
+  for (size_t i = 0; i < match.partition.size(); ++i) {
+    schema.push_back({partition_names[i], input->schema[match.partition[i]].type});
+  }
+  for (size_t i = 0; i < match.measures.size(); ++i) {
+    schema.push_back({measure_names[i], match.measures[i]->type});
+  }
+  std::vector<NodePtr> inputs;
+  inputs.push_back(std::move(input));
+  NodePtr node = MakeNode(std::move(match), std::move(inputs));
   node->schema = std::move(schema);
   node->range = range;
   DeriveProperties(node.get());

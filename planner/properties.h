@@ -14,6 +14,10 @@ void DeriveProperties(Node* node);
 // The same for the whole tree, inputs first.
 void DeriveTree(Node* root);
 
+// By how much the time of a match's last row may lie behind the watermark when the match is told,
+// microseconds; nothing if there is no bound.
+std::optional<int64_t> HoldOf(const MatchRecognize& match);
+
 // What a regular join promises; the node's other fields are set.
 Properties JoinProperties(const Node& node, const Join& join);
 // Of an inner one, when rows for which the predicate is TRUE are all that is wanted of it.
@@ -39,6 +43,10 @@ NodePtr MakeAggregateNode(NodePtr input, Aggregate aggregate,
                           const std::vector<std::string>& call_names, SourceRange range = {});
 NodePtr MakeOver(NodePtr input, Over over, const std::vector<std::string>& call_names,
                  SourceRange range = {});
+// `measure_names`: of the columns of the measures.
+NodePtr MakeMatch(NodePtr input, MatchRecognize match,
+                  const std::vector<std::string>& partition_names,
+                  const std::vector<std::string>& measure_names, SourceRange range = {});
 NodePtr MakeSort(NodePtr input, Sort sort, SourceRange range = {});
 
 // The plan's root becomes a Materialize of the view `name`; drops retractions that the view does

@@ -24,6 +24,7 @@ bool UsesWatermark(const Node& node) {
   }
   if (auto* join = std::get_if<Join>(&node.op)) return join->window_end.has_value();
   if (auto* join = std::get_if<TemporalJoin>(&node.op)) return join->event_time;
+  if (auto* match = std::get_if<MatchRecognize>(&node.op)) return !match->proctime;
   return false;
 }
 
@@ -70,6 +71,7 @@ void MarkDeciders(Node* root) {
     if (auto* windows = std::get_if<AssignWindows>(&node->op)) windows->decides_late = decides;
     if (auto* session = std::get_if<SessionAggregate>(&node->op)) session->decides_late = decides;
     if (auto* over = std::get_if<Over>(&node->op)) over->decides_late = decides;
+    if (auto* match = std::get_if<MatchRecognize>(&node->op)) match->decides_late = decides;
   });
 }
 
@@ -157,6 +159,12 @@ void SetRanges(Node* root, SourceRange range) {
       join->residual = WithRange(join->residual, range);
     } else if (auto* temporal = std::get_if<TemporalJoin>(&node->op)) {
       temporal->join.residual = WithRange(temporal->join.residual, range);
+    } else if (auto* match = std::get_if<MatchRecognize>(&node->op)) {
+      for (MatchVariable& variable : match->pattern) {
+        variable.condition = WithRange(variable.condition, range);
+      }
+      for (MatchSlot& slot : match->slots) slot.argument = WithRange(slot.argument, range);
+      for (ExprPtr& measure : match->measures) measure = WithRange(measure, range);
     }
   });
 }

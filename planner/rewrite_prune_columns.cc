@@ -183,6 +183,7 @@ struct Pruner {
   Places operator()(TopN& top);
   Places operator()(Over& over);
   Places operator()(SetMinus&) { return Whole(); }
+  Places operator()(MatchRecognize& match);
   Places operator()(Unnest& unnest);
   Places operator()(Materialize&) { return All(); }
   Places operator()(WriteSink&) { return All(); }
@@ -369,6 +370,42 @@ Places Pruner::operator()(Over& over) {
     if (calls[i] != kGone) self().schema.push_back(schema[columns + i]);
   }
   return places;
+}
+
+// Slots that only a measure used that is not needed go with it, and with them their columns.
+Places Pruner::operator()(MatchRecognize& match) {
+  const size_t keys = match.partition.size();
+  for (size_t i = 0; i < keys; ++i) needs[i].used = true;
+  Keep(needs, &self().schema);
+  const Places measures = Keep(needs, &match.measures, keys);
+  Needs used(match.slots.size());
+  for (const MatchVariable& variable : match.pattern) {
+    if (variable.condition) Collect(variable.condition, &used);
+  }
+  for (const ExprPtr& measure : match.measures) Collect(measure, &used);
+  const Places slots = Keep(used, &match.slots);
+  Needs below(inputs());
+  for (size_t column : match.partition) below[column].AddWhole();
+  for (const SortKey& key : match.order) below[key.column].AddWhole();
+  for (const MatchSlot& slot : match.slots) {
+    if (slot.kind == MatchSlot::Kind::kColumn) below[slot.column].AddWhole();
+    if (slot.argument) Collect(slot.argument, &below);
+  }
+  const Places places = PruneExactly(input(), below);
+  for (size_t& column : match.partition) column = places[column];
+  for (SortKey& key : match.order) key.column = places[key.column];
+  for (MatchSlot& slot : match.slots) {
+    if (slot.kind == MatchSlot::Kind::kColumn) slot.column = places[slot.column];
+    if (slot.argument) slot.argument = Move(slot.argument, places);
+  }
+  for (MatchVariable& variable : match.pattern) {
+    if (variable.condition) variable.condition = Move(variable.condition, slots);
+  }
+  for (ExprPtr& measure : match.measures) measure = Move(measure, slots);
+  Places result;
+  for (size_t i = 0; i < keys; ++i) result.push_back(i);
+  for (size_t measure : measures) result.push_back(measure == kGone ? kGone : keys + measure);
+  return result;
 }
 
 // All inputs get exactly the needed columns, in their order.

@@ -107,6 +107,24 @@ NodePtr PushBelowOver(NodePtr node, Terms terms) {
   return AddFilter(std::move(node), std::move(terms));
 }
 
+// A condition on its partition's columns alone leaves out whole partitions.
+NodePtr PushBelowMatch(NodePtr node, Terms terms) {
+  const auto& partition = std::get<MatchRecognize>(node->op).partition;
+  Terms below = Take(&terms, [&](const Expr& term) {
+    bool any = false;
+    ForEachColumn(term, [&](size_t) { any = true; });
+    return any && NeverFails(term) && IsDeterministic(term) &&
+           AllColumnsOf(term, [&](size_t column) { return column < partition.size(); });
+  });
+  std::vector<ExprPtr> columns;
+  for (size_t column : partition) {
+    columns.push_back(MakeColumnExpr(column, node->inputs[0]->schema[column].type));
+  }
+  for (ExprPtr& term : below) term = Substitute(term, columns);
+  node->inputs[0] = PushTerms(std::move(node->inputs[0]), std::move(below));
+  return AddFilter(std::move(node), std::move(terms));
+}
+
 // A term that can fail stays above: below it would see rows without elements.
 NodePtr PushBelowUnnest(NodePtr node, Terms terms) {
   const size_t columns = node->inputs[0]->schema.size();
@@ -213,6 +231,9 @@ NodePtr PushTerms(NodePtr node, Terms terms) {
   }
   if (std::holds_alternative<Over>(node->op)) {
     return PushBelowOver(std::move(node), std::move(terms));
+  }
+  if (std::holds_alternative<MatchRecognize>(node->op)) {
+    return PushBelowMatch(std::move(node), std::move(terms));
   }
   if (std::holds_alternative<UnionAll>(node->op)) {
     return PushBelowUnion(std::move(node), std::move(terms));

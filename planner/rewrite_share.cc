@@ -50,6 +50,19 @@ bool Same(const std::vector<SortKey>& a, const std::vector<SortKey>& b) {
   });
 }
 
+bool Same(const MatchVariable& a, const MatchVariable& b) {
+  const auto& [name, min, max, reluctant, condition] = a;
+  return name == b.name && min == b.min && max == b.max && reluctant == b.reluctant &&
+         Same(condition, b.condition);
+}
+
+bool Same(const MatchSlot& a, const MatchSlot& b) {
+  const auto& [kind, variable, first, offset, column, aggregate, argument, type] = a;
+  return kind == b.kind && variable == b.variable && first == b.first && offset == b.offset &&
+         column == b.column && Same(argument, b.argument) && type.SameAs(b.type) &&
+         (kind != MatchSlot::Kind::kAggregate || Same(aggregate, b.aggregate));
+}
+
 // Anything that is not named below: subplans with it are not shared.
 template <class Op>
 bool SameOp(const Op&, const Op&) {
@@ -129,6 +142,15 @@ bool SameOp(const Unnest& a, const Unnest& b) {
   const auto& [collections, with_ordinality, outer] = a;
   return Same(collections, b.collections) && with_ordinality == b.with_ordinality &&
          outer == b.outer;
+}
+bool SameOp(const MatchRecognize& a, const MatchRecognize& b) {
+  const auto& [partition, order, pattern, slots, measures, skip, skip_to, within, proctime,
+               decides_late] = a;
+  const auto same = [](const auto& x, const auto& y) { return Same(x, y); };
+  return partition == b.partition && Same(order, b.order) &&
+         std::ranges::equal(pattern, b.pattern, same) && std::ranges::equal(slots, b.slots, same) &&
+         Same(measures, b.measures) && skip == b.skip && skip_to == b.skip_to &&
+         within == b.within && proctime == b.proctime && decides_late == b.decides_late;
 }
 bool SameOp(const UnionAll&, const UnionAll&) { return true; }
 
