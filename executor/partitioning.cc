@@ -86,7 +86,7 @@ struct OutputOf {
     Columns sources(3, SIZE_MAX);
     sources.insert(sources.end(), session.keys.begin(), session.keys.end());
     return Map(input(), sources);
-    }
+  }
   Partitioning operator()(const MatchRecognize& match) const {
     return Map(input(), match.partition);
   }

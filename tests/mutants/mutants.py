@@ -517,4 +517,49 @@ MUTANTS = [
         "executor/temporal_join.cc",
         "left_.queue.TakeUntil(time.watermark, &passed_);",
         "left_.queue.TakeUntil(kMaxWatermark, &passed_);")]),
+    # MATCH_RECOGNIZE.
+    ("match_greedy_is_reluctant", [(
+        "executor/match_pattern.cc",
+        "if (may_take && !v.reluctant) Add(variable, out);\n  if (may_pass",
+        "if (may_pass")]),
+    ("match_one_row_too_many", [(
+        "executor/match_pattern.cc",
+        "counts_[variable] < v.max;",
+        "counts_[variable] <= v.max;")]),
+    ("match_within_excludes_its_end", [(
+        "executor/match.cc",
+        "return options_.plan.within && time > Expiry(attempt);",
+        "return options_.plan.within && time >= Expiry(attempt);")]),
+    ("match_waits_for_ever", [(
+        "executor/match.cc",
+        "if (attempt->start < attempt->fed) due = std::min(due, Expiry(*attempt));",
+        "")]),
+    ("match_skips_a_row_more", [(
+        "executor/match.cc",
+        "if (plan.skip == MatchRecognize::Skip::kToLast) rows += counts[plan.skip_to] - 1;",
+        "if (plan.skip == MatchRecognize::Skip::kToLast) rows += counts[plan.skip_to];")]),
+    ("match_takes_late_rows", [(
+        "executor/match.cc",
+        "if (time.before != kMinWatermark) DropLateRows(time, &batch);",
+        "")]),
+    ("match_forgets_open_matches_at_restart", [(
+        "executor/match.cc",
+        "table_.Restore(options_.id, store, partition, partitions);\n  restored_ = true;",
+        "table_.Restore(options_.id, store, partition, partitions);")]),
+    ("match_keeps_matched_rows", [(
+        "executor/match.cc",
+        "for (char* row : rows) table_.Drop(partition, row);",
+        "")]),
+    ("match_equal_rows_are_one", [(
+        "executor/match.cc",
+        "mutable_data<int64_t>()[i] = number_++;",
+        "mutable_data<int64_t>()[i] = number_;")]),
+    ("match_last_counts_from_the_first", [(
+        "executor/match_values.cc",
+        "return slot.first ? rows.begin + offset : rows.end - 1 - offset;",
+        "return rows.begin + offset;")]),
+    ("match_rowtime_not_held", [(
+        "executor/build_match.cc",
+        "op.proctime ? 0 : HoldOf(op).value_or(0)",
+        "0")]),
 ]
