@@ -387,6 +387,7 @@ void MatchOperator::Report(const OrderedPartition* partition, size_t position,
                            std::string message) const {
   const std::string_view keys[] = {table_.Key(partition->At(position))};
   Batch row = layout_.Decode(keys);
+  row.columns.resize(options_.input.size());  // Without the hidden ones.
   DropFailedRows({{0, std::move(message)}}, "MatchRecognize", options_.input, context_, &row);
 }
 
