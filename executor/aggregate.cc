@@ -78,15 +78,32 @@ size_t AggregateOperator::LayOut() {
     calls_.push_back(std::move(call));
   }
   states_end_ = at;
+  ShareValues();
   for (Call& call : calls_) {
-    if (!call.distinct && !call.kernel.fold && call.extreme == 0) continue;
+    if (call.sharers.empty()) continue;
     const bool ordered = call.extreme != 0 || (call.kernel.fold && !call.kernel.any_order);
-    call.values = std::make_unique<ValueTable>(at, ordered, options_.tracked);
+    call.values = std::make_unique<ValueTable>(at, ordered, call.sharers.size(), options_.tracked);
     at += sizeof(char*);
   }
   changed_at_offset_ = at;
   if (ttl_ > 0) at += sizeof(int64_t);
   return at - GroupTable::kPayload;
+}
+
+// Says which calls keep values, and for which.
+void AggregateOperator::ShareValues() {
+  for (size_t c = 0; c < calls_.size(); ++c) {
+    Call& call = calls_[c];
+    if (!call.distinct && !call.kernel.fold && call.extreme == 0) continue;
+    const auto counts_alone = [](const Call& a) {
+      return a.distinct && !a.kernel.fold && a.extreme == 0 && !a.takes_nulls;
+    };
+    const auto first = std::find_if(calls_.begin(), calls_.end(), [&](const Call& a) {
+      return !a.sharers.empty() && counts_alone(a) && a.argument == call.argument;
+    });
+    const bool shares = counts_alone(call) && first != calls_.end();
+    (shares ? *first : call).sharers.push_back(c);
+  }
 }
 
 int64_t AggregateOperator::WindowTime(const char* group) const {
@@ -151,24 +168,39 @@ void AggregateOperator::Touch(std::span<char* const> groups, const StepTime& tim
   }
 }
 
-void AggregateOperator::UpdateValues(const Batch& batch, Call& call, const int64_t* weights,
-                                     const uint8_t* filter) {
+void AggregateOperator::UpdateValues(const Batch& batch, Call& call, const int64_t* weights) {
   const Column& argument = batch.columns[*call.argument];
-  std::vector<uint8_t> skip(batch.size);
-  for (size_t i = 0; i < batch.size; ++i) {
-    skip[i] = (argument.IsNull(i) && !call.takes_nulls) || (filter != nullptr && filter[i] == 0);
+  std::vector<std::vector<uint8_t>> skips;
+  for (size_t sharer : call.sharers) {
+    const std::vector<uint8_t> filter = FilterOf(batch, calls_[sharer]);
+    std::vector<uint8_t>& skip = skips.emplace_back(batch.size);
+    for (size_t i = 0; i < batch.size; ++i) {
+      skip[i] = (argument.IsNull(i) && !call.takes_nulls) || (!filter.empty() && filter[i] == 0);
+    }
   }
   std::vector<size_t> columns = options_.plan.keys;
   columns.push_back(*call.argument);
   std::vector<uint32_t> group_sizes;
+  group_sizes.reserve(batch.size);
   for (const char* row : rows_) {
     group_sizes.push_back(static_cast<uint32_t>(groups_.key(row).size()));
   }
-  std::vector<int64_t> distinct;
-  call.values->Add({RowKeys(batch, columns), rows_, group_sizes, weights, skip}, &distinct);
-  if (call.distinct && call.kernel.update) {
-    call.kernel.update(rows_, call.offset, &argument, distinct.data(), nullptr, heap_.get());
+  std::vector<std::vector<int64_t>> distinct;
+  call.values->Add({RowKeys(batch, columns), rows_, group_sizes, weights, skips}, &distinct);
+  for (size_t s = 0; s < call.sharers.size(); ++s) {
+    const Call& sharer = calls_[call.sharers[s]];
+    if (!sharer.distinct || !sharer.kernel.update) continue;
+    sharer.kernel.update(rows_, sharer.offset, &argument, distinct[s].data(), nullptr, heap_.get());
   }
+}
+
+// Whether each row passes the call's filter; empty when it has none.
+std::vector<uint8_t> AggregateOperator::FilterOf(const Batch& batch, const Call& call) {
+  if (!call.filter) return {};
+  const Column& keep = batch.columns[*call.filter];
+  std::vector<uint8_t> passes(batch.size);
+  for (size_t i = 0; i < batch.size; ++i) passes[i] = !keep.IsNull(i) && keep.at<bool>(i);
+  return passes;
 }
 
 std::vector<int64_t> AggregateOperator::WeightsOf(const Batch& batch, const Call& call) const {
@@ -188,21 +220,16 @@ void AggregateOperator::Update(const Batch& batch) {
   const int64_t* weights = batch.append_only() ? nullptr : batch.weights.data();
   for (size_t i = 0; i < batch.size; ++i) Rows(rows_[i]) += weights ? weights[i] : 1;
   for (Call& call : calls_) {
-    std::vector<uint8_t> filter;
-    if (call.filter) {
-      const Column& keep = batch.columns[*call.filter];
-      filter.resize(batch.size);
-      for (size_t i = 0; i < batch.size; ++i) filter[i] = !keep.IsNull(i) && keep.at<bool>(i);
-    }
-    const uint8_t* filter_bytes = call.filter ? filter.data() : nullptr;
     if (call.values) {
       std::vector<int64_t> weighted;
       if (call.weight) weighted = WeightsOf(batch, call);
-      UpdateValues(batch, call, call.weight ? weighted.data() : weights, filter_bytes);
-      continue;
+      UpdateValues(batch, call, call.weight ? weighted.data() : weights);
+    } else if (!call.distinct) {
+      const std::vector<uint8_t> filter = FilterOf(batch, call);
+      const Column* argument = call.argument ? &batch.columns[*call.argument] : nullptr;
+      call.kernel.update(rows_, call.offset, argument, weights,
+                         call.filter ? filter.data() : nullptr, heap_.get());
     }
-    const Column* argument = call.argument ? &batch.columns[*call.argument] : nullptr;
-    call.kernel.update(rows_, call.offset, argument, weights, filter_bytes, heap_.get());
   }
 }
 

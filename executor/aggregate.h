@@ -56,6 +56,9 @@ class AggregateOperator final : public Operator {
     size_t offset = 0;  // Of the state in a group row.
     bool takes_nulls = false;
     std::unique_ptr<ValueTable> values;  // DISTINCT, folds, and extremes over updating input.
+    // The calls that count the values in it, by count: this one and others that differ by their
+    // function and filter alone. Empty: it counts in another call's values, or has none.
+    std::vector<size_t> sharers;
   };
 
   static int64_t& Rows(char* group) {
@@ -80,6 +83,7 @@ class AggregateOperator final : public Operator {
   void SweepExpired();
 
   size_t LayOut();
+  void ShareValues();
   bool windowed() const { return options_.plan.window_end.has_value(); }
   // The last instant of the window.
   int64_t WindowTime(const char* group) const;
@@ -91,7 +95,8 @@ class AggregateOperator final : public Operator {
   void FindGroups(const Batch& batch);
   void Touch(std::span<char* const> groups, const StepTime& time);
   void Update(const Batch& batch);
-  void UpdateValues(const Batch& batch, Call& call, const int64_t* weights, const uint8_t* filter);
+  void UpdateValues(const Batch& batch, Call& call, const int64_t* weights);
+  static std::vector<uint8_t> FilterOf(const Batch& batch, const Call& call);
   // The rows' weights times how often each counts.
   std::vector<int64_t> WeightsOf(const Batch& batch, const Call& call) const;
   void Refresh(std::span<char* const> groups);

@@ -3,6 +3,19 @@
 #include <algorithm>
 
 namespace millrace {
+namespace {
+
+// Some of the keys.
+struct PickedKeys {
+  const RowKeys& keys;
+  std::span<const uint32_t> picked;
+
+  size_t size() const { return picked.size(); }
+  uint64_t hash(size_t k) const { return keys.hash(picked[k]); }
+  std::string_view operator[](size_t k) const { return keys[picked[k]]; }
+};
+
+}  // namespace
 
 OrderedPartition* ValueTable::MakeOrder(char* group) {
   uint64_t& head = Head(group);
@@ -50,24 +63,48 @@ void ValueTable::Erase(char* row, char* group) {
   values_.Erase(row);
 }
 
-void ValueTable::Add(const Rows& rows, std::vector<int64_t>* distinct) {
-  distinct->assign(rows.keys.size(), 0);
-  for (size_t i = 0; i < rows.keys.size(); ++i) {
-    if (rows.skip[i]) continue;
-    values_.Reserve(1);
-    bool created = false;
-    char* row = values_.FindOrInsert(rows.keys[i], rows.keys.hash(i), &created);
-    if (created) {
-      GroupTable::header(row).vnode = GroupTable::header(rows.groups[i]).vnode;
-      NodeOf(row).group_size = rows.group_sizes[i];
-      Insert(row, rows.groups[i]);
-    }
+// The values of the rows that count, in found_.
+void ValueTable::FindRows(const Rows& rows) {
+  picked_.clear();
+  for (uint32_t i = 0; i < rows.keys.size(); ++i) {
+    const auto counts = [i](const std::vector<uint8_t>& skip) { return skip[i] == 0; };
+    if (std::ranges::any_of(rows.skips, counts)) picked_.push_back(i);
+  }
+  found_.resize(picked_.size());
+  values_.FindOrInsert(PickedKeys{rows.keys, picked_}, found_, [&](char* row, size_t k) {
+    const uint32_t i = picked_[k];
+    GroupTable::header(row).vnode = GroupTable::header(rows.groups[i]).vnode;
+    NodeOf(row).group_size = rows.group_sizes[i];
+    Insert(row, rows.groups[i]);
+  });
+}
+
+void ValueTable::Add(const Rows& rows, std::vector<std::vector<int64_t>>* distinct) {
+  distinct->resize(counts_);
+  for (std::vector<int64_t>& changes : *distinct) changes.assign(rows.keys.size(), 0);
+  FindRows(rows);
+  std::vector<size_t>
+      emptied;  // Places in found_. Other rows of the batch may have the value, too.
+  for (size_t k = 0; k < found_.size(); ++k) {
+    char* row = found_[k];
+    const uint32_t i = picked_[k];
     values_.BeforeChange(row);
-    int64_t& count = NodeOf(row).count;
-    const bool before = count > 0;
-    count += rows.weights ? rows.weights[i] : 1;
-    (*distinct)[i] = static_cast<int64_t>(count > 0) - static_cast<int64_t>(before);
-    if (count == 0) Erase(row, rows.groups[i]);
+    bool zero = false;
+    for (size_t c = 0; c < counts_; ++c) {
+      if (rows.skips[c][i]) continue;
+      int64_t& count = CountOf(row, c);
+      const bool before = count > 0;
+      count += rows.weights ? rows.weights[i] : 1;
+      (*distinct)[c][i] = static_cast<int64_t>(count > 0) - static_cast<int64_t>(before);
+      zero |= count == 0;
+    }
+    if (!zero || GroupTable::header(row).touched) continue;
+    GroupTable::header(row).touched = true;
+    emptied.push_back(k);
+  }
+  for (size_t k : emptied) {
+    GroupTable::header(found_[k]).touched = false;
+    if (!IsThere(found_[k])) Erase(found_[k], rows.groups[picked_[k]]);
   }
 }
 
@@ -106,9 +143,10 @@ void ValueTable::DropGroup(char* group) {
 }
 
 void ValueTable::BeginCheckpoint(OperatorId id, StateWriter* writer) {
-  values_.BeginCheckpoint(id, writer, [](const char* row, std::string* value) {
+  values_.BeginCheckpoint(id, writer, [this](const char* row, std::string* value) {
     const char* node = row + GroupTable::kPayload;
     value->append(node, sizeof(int64_t) + sizeof(uint32_t));
+    value->append(row + more_counts_, (counts_ - 1) * sizeof(int64_t));
   });
 }
 
@@ -121,6 +159,8 @@ void ValueTable::Restore(OperatorId id, const Store& store, size_t partition, si
         char* row = values_.FindOrInsert(key, HashBytes(key), &created);
         std::memcpy(&NodeOf(row).count, value.data(), sizeof(int64_t));
         std::memcpy(&NodeOf(row).group_size, value.data() + sizeof(int64_t), sizeof(uint32_t));
+        std::memcpy(row + more_counts_, value.data() + sizeof(int64_t) + sizeof(uint32_t),
+                    (counts_ - 1) * sizeof(int64_t));
         GroupTable::header(row).vnode = static_cast<uint8_t>(vnode);
         GroupTable::MarkRestored(row);
         Insert(row, group_of(key.substr(0, NodeOf(row).group_size)));

@@ -2,7 +2,7 @@
 // keep.
 //
 // State rows: key   := group key, value (types/row_key.h)
-//             value := count:fixed64 group_key_size:fixed32
+//             value := count:fixed64 group_key_size:fixed32 (count:fixed64)*
 #pragma once
 
 #include <functional>
@@ -21,26 +21,29 @@ namespace millrace {
 // ordered, an OrderedPartition.
 class ValueTable {
  public:
-  // `ordered`: the values of a group are asked for in their order.
-  ValueTable(size_t head_offset, bool ordered, bool tracked)
+  // `ordered`: the values of a group are asked for in their order. Each value has `counts` counts,
+  // and is there while any of them is not zero.
+  ValueTable(size_t head_offset, bool ordered, size_t counts, bool tracked)
       : head_offset_(head_offset),
         ordered_(ordered),
-        values_(ordered ? sizeof(Node) : sizeof(ListNode), tracked) {}
+        counts_(counts),
+        more_counts_(GroupTable::kPayload + (ordered ? sizeof(Node) : sizeof(ListNode))),
+        values_(more_counts_ - GroupTable::kPayload + (counts - 1) * sizeof(int64_t), tracked) {}
 
-  // Adds `weights` (null: 1 each) to the counts of the values (row i: the key of groups[i],
-  // `group_sizes[i]` bytes, and the value, encoded), skipping rows whose `skip` byte is set.
-  // distinct[i] receives +1 when the count became positive, -1 when it ceased to be, else 0.
+  // Adds `weights` (null: 1 each) to count c of the values (row i: the key of groups[i],
+  // `group_sizes[i]` bytes, and the value, encoded) but for rows whose byte in `skips[c]` is set.
+  // (*distinct)[c][i] receives +1 when the count became positive, -1 when it ceased to be, else 0.
   struct Rows {
     const RowKeys& keys;
     std::span<char* const> groups;
     std::span<const uint32_t> group_sizes;
     const int64_t* weights;
-    std::span<const uint8_t> skip;
+    std::span<const std::vector<uint8_t>> skips;
   };
-  void Add(const Rows& rows, std::vector<int64_t>* distinct);
+  void Add(const Rows& rows, std::vector<std::vector<int64_t>>* distinct);
   // The encoded least or greatest value of the group; nothing when it has none. REQUIRES: ordered.
   std::optional<std::string_view> Extreme(const char* group, bool least) const;
-  // f(encoded value, count) for each value of the group that is there.
+  // f(encoded value, first count) for each value of the group that is there.
   template <class F>
   void ForEach(const char* group, F f) const;
   // Forgets the group's values.
@@ -71,9 +74,19 @@ class ValueTable {
   uint64_t& Head(char* group) const { return *reinterpret_cast<uint64_t*>(group + head_offset_); }
   uint64_t Head(const char* group) const { return Head(const_cast<char*>(group)); }
   char* FirstOf(const char* group) const { return reinterpret_cast<char*>(Head(group)); }
+  int64_t& CountOf(char* row, size_t c) const {
+    if (c == 0) return NodeOf(row).count;
+    return reinterpret_cast<int64_t*>(row + more_counts_)[c - 1];
+  }
+  bool IsThere(char* row) const {
+    size_t c = 0;
+    while (c < counts_ && CountOf(row, c) == 0) ++c;
+    return c < counts_;
+  }
   std::string_view ValueOf(char* row) const {
     return values_.key(row).substr(NodeOf(row).group_size);
   }
+  void FindRows(const Rows& rows);
   void Insert(char* row, char* group);
   void Erase(char* row, char* group);
   OrderedPartition* MakeOrder(char* group);
@@ -82,9 +95,14 @@ class ValueTable {
 
   size_t head_offset_;
   bool ordered_;
+  size_t counts_;
+  size_t more_counts_;  // Place in a row of the counts behind the first.
   GroupTable values_;
   std::vector<std::unique_ptr<OrderedPartition>> orders_;
   std::vector<uint64_t> free_orders_;  // Places in orders_ from 1 on.
+  // Scratch of Add: the rows that count, and their values.
+  std::vector<uint32_t> picked_;
+  std::vector<char*> found_;
 };
 
 template <class F>

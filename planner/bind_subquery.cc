@@ -140,6 +140,26 @@ void SubqueryJoiner::ResolveSides(const Subquery& subquery) {
   }
 }
 
+// A second reader of what `node` computes, which is computed once.
+NodePtr SubqueryJoiner::ReadAgain(NodePtr* node) {
+  if (!std::holds_alternative<ScanCommon>((*node)->op)) {
+    const SourceRange range = (*node)->range;
+    *node = MakeScanCommon(std::make_shared<Common>(Common{std::move(*node), ""}), range);
+  }
+  return CloneTree(**node);
+}
+
+// The same for a subquery: the projections and filters above what is computed once are copied.
+NodePtr SubqueryJoiner::CopyPeels(NodePtr* root) {
+  NodePtr* node = root;
+  while (std::holds_alternative<Project>((*node)->op) ||
+         std::holds_alternative<millrace::Filter>((*node)->op)) {
+    node = &(*node)->inputs[0];
+  }
+  ReadAgain(node);
+  return CloneTree(**root);
+}
+
 SubqueryJoiner::Peeled SubqueryJoiner::Peel(NodePtr node) {
   Peeled peeled{nullptr, {}, AllColumns(node->schema)};
   for (;; node = std::move(node->inputs[0])) {
@@ -222,9 +242,7 @@ ExprPtr SubqueryJoiner::Compare(const ExprPtr& comparison, const std::vector<Exp
 // The block's rows are read twice from here on: as themselves, and for their values.
 NodePtr SubqueryJoiner::Domain(const std::vector<ExprPtr>& values) {
   const SourceRange range = node_->range;
-  if (!std::holds_alternative<ScanCommon>(node_->op)) {
-    node_ = MakeScanCommon(std::make_shared<Common>(Common{std::move(node_), ""}), range);
-  }
+  NodePtr rows = ReadAgain(&node_);
   std::vector<ExprPtr> exprs;
   std::vector<std::string> names;
   for (const ExprPtr& value : values) {
@@ -235,25 +253,28 @@ NodePtr SubqueryJoiner::Domain(const std::vector<ExprPtr>& values) {
   distinct.keys.resize(exprs.size());
   std::iota(distinct.keys.begin(), distinct.keys.end(), size_t{0});
   distinct.state_ttl = ttl_;
-  NodePtr project = MakeProject(CloneTree(*node_), std::move(exprs), std::move(names), range);
+  NodePtr project = MakeProject(std::move(rows), std::move(exprs), std::move(names), range);
   return MakeAggregateNode(std::move(project), std::move(distinct), {}, range);
 }
 
-SubqueryJoiner::Partner SubqueryJoiner::MakePartner(Peeled peeled) {
+// The terms join them to the block's rows by their keys.
+SubqueryJoiner::Partner SubqueryJoiner::AsPartner(Keyed keyed) const {
   const size_t first = node_->schema.size();
   Partner partner;
-  if (UsesOuter(*peeled.node, query_)) {
-    Keyed keyed = MakeKeyed(std::move(peeled));
-    for (const Key& key : keyed.keys) {
-      ExprPtr column =
-          MakeColumnExpr(first + key.column, keyed.node->schema[key.column].type, node_->range);
-      partner.terms.push_back(
-          MakeEqual(key.value, std::move(column), key.null_equal, node_->range));
-    }
-    for (const ExprPtr& output : keyed.outputs) partner.outputs.push_back(ShiftUp(output, first));
-    partner.node = std::move(keyed.node);
-    return partner;
+  for (const Key& key : keyed.keys) {
+    ExprPtr column =
+        MakeColumnExpr(first + key.column, keyed.node->schema[key.column].type, node_->range);
+    partner.terms.push_back(MakeEqual(key.value, std::move(column), key.null_equal, node_->range));
   }
+  for (const ExprPtr& output : keyed.outputs) partner.outputs.push_back(ShiftUp(output, first));
+  partner.node = std::move(keyed.node);
+  return partner;
+}
+
+SubqueryJoiner::Partner SubqueryJoiner::MakePartner(Peeled peeled) {
+  if (UsesOuter(*peeled.node, query_)) return AsPartner(MakeKeyed(std::move(peeled)));
+  const size_t first = node_->schema.size();
+  Partner partner;
   const auto joined = [&](const ExprPtr& expr) {
     return AtBlock(expr, [first](size_t column, const Expr& old) {
       return MakeColumnExpr(first + column, old.type, old.range);

@@ -119,7 +119,10 @@ class SubqueryJoiner {
   static NodePtr AddMark(NodePtr node, SourceRange range);
   static bool IsHalfJoin(const Subquery& subquery);
   static bool IsSingleRow(const Node& root);
+  static NodePtr ReadAgain(NodePtr* node);
+  static NodePtr CopyPeels(NodePtr* root);
   NodePtr Domain(const std::vector<ExprPtr>& values);
+  Partner AsPartner(Keyed keyed) const;
   Partner MakePartner(Peeled peeled);
   Keyed MakeKeyed(Peeled peeled);
   Row JoinSingleRow(Peeled peeled);
@@ -144,6 +147,7 @@ class SubqueryJoiner {
   ExprPtr InValue(Subquery* subquery);
   ExprPtr ComparisonUnknown(Subquery* subquery);
   ExprPtr QuantifiedValue(Subquery* subquery);
+  static Keyed Again(Keyed* keyed);
   Counts JoinCounts(Keyed keyed, const ExprPtr& comparison);
 
   // A subquery's expression over the block's rows: f gives its own columns.

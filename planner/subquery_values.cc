@@ -84,8 +84,16 @@ void SubqueryJoiner::RestrictNotIn(Subquery* subquery) {
   // A hash join by equality, and the rest by what is known of all the subquery's rows: unknown is a
   // comparison with NULL.
   const ExprPtr& comparison = subquery->comparisons[0];
-  Keyed all = MakeKeyed(Peel(CloneTree(*subquery->node)));
-  Partner partner = MakePartner(Peel(std::move(subquery->node)));
+  Peeled peeled = Peel(CopyPeels(&subquery->node));
+  Keyed all;
+  Partner partner;
+  if (UsesOuter(*peeled.node, query_)) {
+    all = MakeKeyed(std::move(peeled));
+    partner = AsPartner(Again(&all));
+  } else {
+    all = MakeKeyed(std::move(peeled));
+    partner = MakePartner(Peel(std::move(subquery->node)));
+  }
   partner.terms.push_back(Compare(comparison, partner.outputs));
   HalfJoin(std::move(partner), /*anti=*/true, range);
   const Counts counts = JoinCounts(std::move(all), comparison);
@@ -96,6 +104,11 @@ void SubqueryJoiner::RestrictNotIn(Subquery* subquery) {
                                  Call("=", {counts.rows, MakeInteger(0, range)}, range),
                                  MakeLogic(true, std::move(known), range)};
   node_ = AddFilter(std::move(node_), {MakeLogic(false, std::move(either), range)});
+}
+
+// Another reader of the same rows.
+SubqueryJoiner::Keyed SubqueryJoiner::Again(Keyed* keyed) {
+  return {ReadAgain(&keyed->node), keyed->keys, keyed->outputs};
 }
 
 // How many kinds of rows there are: with a value and without one. Other changes of the subquery's
@@ -221,9 +234,8 @@ ExprPtr SubqueryJoiner::ExistsValue(NodePtr node, SourceRange range) {
 ExprPtr SubqueryJoiner::InValue(Subquery* subquery) {
   const SourceRange range = subquery->range;
   const std::vector<ExprPtr>& comparisons = subquery->comparisons;
-  Peeled peeled = Peel(CloneTree(*subquery->node));
-  if (IsSingleRow(*peeled.node)) {
-    const Row row = JoinSingleRow(std::move(peeled));
+  if (IsSingleRow(*subquery->node)) {
+    const Row row = JoinSingleRow(Peel(std::move(subquery->node)));
     Terms terms;
     for (const ExprPtr& comparison : comparisons) terms.push_back(Compare(comparison, row.outputs));
     ExprPtr equal = MakeLogic(true, std::move(terms), range);
@@ -231,7 +243,8 @@ ExprPtr SubqueryJoiner::InValue(Subquery* subquery) {
     return MakeCase(TypeId::kBoolean, {{row.condition, equal}}, MakeBoolean(false, range), range);
   }
   const bool unknown = std::ranges::any_of(comparisons, MayBeUnknown);
-  Keyed keyed = MakeKeyed(std::move(peeled));
+  Keyed keyed = MakeKeyed(Peel(CopyPeels(&subquery->node))), all;
+  if (unknown && comparisons.size() == 1) all = Again(&keyed);
   std::vector<ExprPtr> exprs;
   Terms not_null;
   for (const ExprPtr& comparison : comparisons) {
@@ -256,7 +269,7 @@ ExprPtr SubqueryJoiner::InValue(Subquery* subquery) {
     return MakeCase(TypeId::kBoolean,
                     {{found, yes}, {ComparisonUnknown(subquery), MakeUnknown(range)}}, no, range);
   }
-  const Counts counts = JoinCounts(MakeKeyed(Peel(std::move(subquery->node))), comparisons[0]);
+  const Counts counts = JoinCounts(std::move(all), comparisons[0]);
   const ExprPtr value = Resolve(SidesOf(comparisons[0])[0]);
   ExprPtr open = Call(">", {counts.nulls, MakeInteger(0, range)}, range);
   if (value->type.nullable) {

@@ -33,6 +33,18 @@ MUTANTS = [
         "executor/aggregate.cc",
         "(argument.IsNull(i) && !call.takes_nulls)",
         "false")]),
+    ("distinct_calls_share_a_filter", [(
+        "executor/value_table.cc",
+        "if (rows.skips[c][i]) continue;",
+        "if (rows.skips[0][i]) continue;")]),
+    ("distinct_value_leaves_all_calls", [(
+        "executor/value_table.cc",
+        "if (!IsThere(found_[k])) Erase",
+        "Erase")]),
+    ("shared_counts_not_restored", [(
+        "executor/value_table.cc",
+        "value.data() + sizeof(int64_t) + sizeof(uint32_t),\n                    (counts_ - 1) * sizeof(int64_t));",
+        "value.data() + sizeof(int64_t) + sizeof(uint32_t),\n                    0);")]),
     ("extremes_swapped", [(
         "executor/aggregate.cc",
         "Extreme(groups[i], call.extreme > 0)",
@@ -151,8 +163,8 @@ MUTANTS = [
         "argument.IsNull(i)")]),
     ("filter_takes_unknown", [(
         "executor/aggregate.cc",
-        "filter[i] = !keep.IsNull(i) && keep.at<bool>(i);",
-        "filter[i] = keep.IsNull(i) || keep.at<bool>(i);")]),
+        "passes[i] = !keep.IsNull(i) && keep.at<bool>(i);",
+        "passes[i] = keep.IsNull(i) || keep.at<bool>(i);")]),
     ("no_row_over_no_input", [(
         "executor/aggregate.cc",
         "if (global_) standing_.emplace_back();",
