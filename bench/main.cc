@@ -28,8 +28,10 @@ std::map<std::string, std::function<void(const Setup&)>> Rows() {
   rows["group10m"] = [](const Setup& setup) { GroupRow(setup, 10'000'000); };
   constexpr std::pair<const char*, double> kNexmark[] = {
       {"q0", 4.5}, {"q1", 4.5},  {"q2", 4.5}, {"q3", 5},   {"q4", 1.2}, {"q5", 2.5},
-      {"q7", 1.8}, {"q8", 4},    {"q9", 0.8}, {"q14", 3},  {"q15", 2},  {"q16", 1},
-      {"q17", 2},  {"q20", 1.2}, {"q22", 3},  {"q23", 0.8}};
+      {"q6", 0.6},  {"q7", 1.8},  {"q8", 4},    {"q9", 0.8},  {"q10", 1.5}, {"q11", 2},
+      {"q12", 3},   {"q13", 3},   {"q14", 3},   {"q15", 2},   {"q16", 1},   {"q17", 2},
+      {"q18", 1.2}, {"q19", 1},   {"q20", 1.2}, {"q21", 2},   {"q22", 3},   {"q23", 0.8},
+      {"p1", 0},    {"p2", 0},    {"p3", 0},    {"p4", 0}};
   for (const auto& [query, floor] : kNexmark) {
     rows[query] = [query = std::string(query), floor = floor](const Setup& setup) {
       NexmarkRow(setup, query, floor);

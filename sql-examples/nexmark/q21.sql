@@ -1,0 +1,9 @@
+-- q21: a channel's number, from a table or from the URL
+INSERT INTO sink_q21
+SELECT auction, bidder, price, channel,
+       CASE LOWER(channel) WHEN 'apple' THEN '0' WHEN 'google' THEN '1' WHEN 'facebook' THEN '2'
+                           WHEN 'baidu' THEN '3'
+                           ELSE REGEXP_EXTRACT(url, '(&|^)channel_id=([^&]*)', 2) END
+FROM bid
+WHERE REGEXP_EXTRACT(url, '(&|^)channel_id=([^&]*)', 2) IS NOT NULL
+   OR LOWER(channel) IN ('apple', 'google', 'facebook', 'baidu');
