@@ -16,6 +16,10 @@ const ConnectorDef& UpsertKafkaConnector();
 const FormatDef& CsvFormat();
 const FormatDef& JsonFormat();
 const FormatDef& RawFormat();
+const FormatDef& DebeziumJsonFormat();
+const FormatDef& CanalJsonFormat();
+const FormatDef& MaxwellJsonFormat();
+const FormatDef& OggJsonFormat();
 
 // The filesystem's two halves, each in a file of its own.
 std::unique_ptr<Source> MakeFilesystemSource(const ConnectorContext& context);

@@ -149,6 +149,8 @@ class Sink {
   // `f` is called, from any thread, when Ready may say something else.
   virtual void OnReady(std::function<void()> /*f*/) {}
   virtual TransportStatus Status() const { return {}; }
+  // Whether everything that was committed has left: a job that is stopped or dropped waits for it.
+  virtual bool Drained() { return true; }
   // The job is finished for good (bounded inputs ended, drain).
   virtual void Close() {}
 };
@@ -211,6 +213,9 @@ struct FormatDef {
     virtual void Encode(const Batch& batch, size_t row, std::string* out) = 0;
   };
   std::unique_ptr<Encoder> (*encoder)(const ConnectorContext&) = nullptr;
+  // Of a format whose records say whether a row comes or goes, so that its decoder gives weights of
+  // both signs: puts what `encoder` made of a row into such a record. Null: rows only come.
+  void (*envelope)(std::string_view row, bool goes, std::string* out) = nullptr;
   RecordFraming (*framing)(const Options&) = nullptr;  // Null: lines.
   // Checks what needs more than OptionDefs; throws at the option's range. ValidateOptions calls it.
   void (*validate)(const ConnectorContext&) = nullptr;
@@ -234,6 +239,9 @@ struct ConnectorDef {
   // range.
   void (*validate)(const ConnectorContext&, bool as_sink) = nullptr;
 };
+
+// Whether tables with these options carry changes: rows that come and go.
+bool HasChangeFormat(const ConnectorDef& connector, const Options& options);
 
 // The decoder of a connector that needs a format.
 std::unique_ptr<Decoder> MakeDecoder(const ConnectorDef& connector,

@@ -23,6 +23,7 @@
 #include "connectors/builtin.h"
 #include "connectors/filesystem_files.h"
 #include "connectors/partition_columns.h"
+#include "connectors/step_changes.h"
 #include "connectors/text_values.h"
 
 namespace millrace {
@@ -42,6 +43,14 @@ void SyncDirectory(const std::string& path) {
   if (fd < 0) ThrowIo("open", path);
   ::fsync(fd);  // Some file systems cannot; the rename stands all the same.
   ::close(fd);
+}
+
+void MakeDirectories(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    throw Error(ErrorCode::kIo, fmt::format("cannot create {}: {}", path, error.message()));
+  }
 }
 
 struct PartName {
@@ -152,6 +161,7 @@ class FilesystemSink final : public Sink {
                   ValueRange(context.options, "format"));
     }
     encoder_ = format->encoder(files);
+    envelope_ = format->envelope;
     if (format->file_header != nullptr) header_ = format->file_header(files);
     for (size_t i = 0; i < context.schema.size(); ++i) {
       if (!IsPartitionColumn(context, context.schema[i].name)) file_columns_.push_back(i);
@@ -162,7 +172,7 @@ class FilesystemSink final : public Sink {
       partition_columns_.push_back(static_cast<size_t>(field - context.schema.begin()));
       partition_fields_.push_back(*field);
     }
-    fs::create_directories(root_);
+    MakeDirectories(root_);
   }
 
   void Write(const Batch& changes) override {
@@ -174,6 +184,12 @@ class FilesystemSink final : public Sink {
     for (size_t i = 0; i < changes.size; ++i) {  // Encoding goes row by row.
       directory.clear();
       AppendDirectory(changes, i, &directory);
+      if (envelope_ != nullptr) {
+        row_.clear();
+        encoder_->Encode(rows, i, &row_);
+        step_.Add(directory, row_, {}, changes.weight(i));
+        continue;
+      }
       if (part == nullptr || directory != previous) part = &PartOf(directory);
       previous = directory;
       for (int64_t n = changes.weight(i); n > 0; --n) {
@@ -186,7 +202,16 @@ class FilesystemSink final : public Sink {
     RollOld();
   }
 
-  void Flush() override { RollOld(); }
+  void Flush() override {
+    step_.Take([this](std::string_view directory, std::string_view row, std::string_view, bool goes) {
+      PartFile& part = PartOf(std::string(directory));
+      envelope_(row, goes, part.buffer());
+      part.buffer()->push_back('\n');
+      part.FlushWhenFull();
+      if (part.length() >= roll_size_) Roll(std::string(directory));
+    });
+    RollOld();
+  }
 
   std::string PreCommit(uint64_t /*epoch*/) override {
     RollOld();
@@ -254,7 +279,7 @@ class FilesystemSink final : public Sink {
   PartFile& PartOf(const std::string& directory) {
     std::unique_ptr<PartFile>& part = open_[directory];
     if (part) return *part;
-    fs::create_directories(root_ + "/" + directory);
+    MakeDirectories(root_ + "/" + directory);
     directories_.insert(directory);
     const PartName name{directory, next_++};
     part = std::make_unique<PartFile>(name, InProgressPath(name), 0);
@@ -338,6 +363,9 @@ class FilesystemSink final : public Sink {
   const uint64_t roll_size_;
   const int64_t roll_age_;  // In microseconds.
   std::unique_ptr<FormatDef::Encoder> encoder_;
+  void (*envelope_)(std::string_view row, bool goes, std::string* out) = nullptr;
+  StepChanges step_;  // Of a format that carries changes.
+  std::string row_;
   std::string header_;
   std::vector<size_t> file_columns_, partition_columns_;
   std::vector<Field> partition_fields_;

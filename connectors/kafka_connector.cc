@@ -146,6 +146,13 @@ void ValidateUpsert(const ConnectorContext& context, bool as_sink) {
     throw Error(ErrorCode::kMissingOption, "option 'key.format' is missing",
                 ValueRange(context.options, "connector"));
   }
+  for (const char* key : {"format", "value.format", "key.format"}) {
+    const Option* name = FindOption(context.options, key);
+    const FormatDef* format = name == nullptr ? nullptr : FindFormat(name->value);
+    if (format == nullptr || format->envelope == nullptr) continue;
+    Throw(context, key, "upsert-kafka takes formats of rows, and '" + format->name +
+                            "' carries changes", "use connector 'kafka'");
+  }
   ValidateKafka(context, as_sink);
 }
 

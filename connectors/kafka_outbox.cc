@@ -170,7 +170,7 @@ bool OutboxSender::InitTransactions() {
     if (!error) return true;
     client_->SetNotice(rd_kafka_error_string(error.get()));
     const std::string fault = PermanentFault(rd_kafka_error_code(error.get()), target_.topic);
-    if (!fault.empty()) throw Error(ErrorCode::kIo, fault);
+    if (!fault.empty()) throw Error(ErrorCode::kConflict, fault);
     if (!rd_kafka_error_is_retriable(error.get())) return false;
     std::lock_guard lock(mutex_);
     notice_ = rd_kafka_error_string(error.get());
@@ -226,7 +226,7 @@ OutboxSender::Outcome OutboxSender::Judge(rd_kafka_error_t* error, const char* w
   }
   Log(LogLevel::kWarning, "kafka", why);
   if (permanent_error_ != 0) {
-    throw Error(ErrorCode::kIo, PermanentFault(permanent_error_, target_.topic));
+    throw Error(ErrorCode::kConflict, PermanentFault(permanent_error_, target_.topic));
   }
   const bool expired = NowMicros() - began_micros_ >= timeout_micros_;
   if (IsFenced(rd_kafka_error_code(error)) && !expired) {
@@ -254,7 +254,7 @@ OutboxSender::Outcome OutboxSender::Transact(uint64_t number) {
   blocks_.clear();  // The last transaction has ended, or its client is gone.
   if (number != 0) {
     if (!std::filesystem::exists(PathOf(number))) {
-      throw Error(ErrorCode::kIo, "the outbox file " + PathOf(number) + " is missing");
+      throw Error(ErrorCode::kStateIncompatible, "the outbox file " + PathOf(number) + " is missing");
     }
     RecordLogReader reader(PathOf(number));
     uint64_t at = 0;
@@ -276,7 +276,7 @@ OutboxSender::Outcome OutboxSender::Transact(uint64_t number) {
   }
   if (permanent_error_ != 0) {
     Abort("undelivered messages");
-    throw Error(ErrorCode::kIo, PermanentFault(permanent_error_, target_.topic));
+    throw Error(ErrorCode::kConflict, PermanentFault(permanent_error_, target_.topic));
   }
   if (abandoned_ || NowMicros() - began_micros_ >= timeout_micros_) return Abort("timeout");
   KafkaList list(rd_kafka_topic_partition_list_new(1));

@@ -46,6 +46,10 @@ class OutboxSender {
   std::deque<uint64_t> unsent() const;
   // Throws what ended the sending.
   void Check() const;
+  bool failed() const {
+    std::lock_guard lock(mutex_);
+    return error_.has_value();
+  }
   std::string notice() const;
 
  private:

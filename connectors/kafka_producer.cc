@@ -2,6 +2,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "connectors/keyed_format.h"
 #include "connectors/message_block.h"
 
 namespace millrace {
@@ -14,7 +15,13 @@ size_t SizeOf(const std::optional<std::string_view>& bytes) { return bytes ? byt
 KafkaTarget TargetOf(const Options& options) {
   KafkaTarget target;
   target.topic = GetString(options, "topic");
-  if (GetString(options, "sink.partitioner") == "fixed") target.partition = 0;
+  // Changes without a key stay in order only in one partition.
+  const FormatDef* format = FindFormat(FindValueFormat(options)->value);
+  const bool ordered = format != nullptr && format->envelope != nullptr &&
+                       FindOption(options, "key.format") == nullptr;
+  if (GetString(options, "sink.partitioner", ordered ? "fixed" : "default") == "fixed") {
+    target.partition = 0;
+  }
   return target;
 }
 
@@ -80,7 +87,7 @@ bool ProduceMessage(KafkaClient* client, const KafkaTarget& target, std::string_
   }
   if (headers != nullptr) rd_kafka_headers_destroy(headers);
   const std::string fault = PermanentFault(error, target.topic);
-  if (!fault.empty()) throw Error(ErrorCode::kIo, fault);
+  if (!fault.empty()) throw Error(ErrorCode::kConflict, fault);
   if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) client->SetNotice(rd_kafka_err2str(error));
   return false;
 }

@@ -22,7 +22,8 @@ std::map<std::string, std::string> ProducerSettings(const Options& options);
 bool ProduceMessage(KafkaClient* client, const KafkaTarget& target, std::string_view* block,
                     void* opaque);
 
-// An error that no repetition heals: what it says of the topic; "" otherwise.
+// An error that no repetition heals: what it says of the topic; "" otherwise. Such ones are thrown as
+// Error(kConflict), so that their job fails and is not restarted.
 std::string PermanentFault(int error, const std::string& topic);
 
 }  // namespace millrace

@@ -91,6 +91,12 @@ class DirectSink final : public Sink {
 
   TransportStatus Status() const override { return {{}, client_.notice()}; }
 
+  bool Drained() override {
+    Produce();
+    std::lock_guard lock(mutex_);
+    return blocks_.empty() || error_.has_value();
+  }
+
   std::string PreCommit(uint64_t epoch) override {
     if (!keeps_ || directory_.empty()) return {};
     std::lock_guard lock(mutex_);
@@ -211,9 +217,10 @@ class DirectSink final : public Sink {
     --block->undelivered;
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR && !error_) {
       const std::string fault = PermanentFault(message.err, target_.topic);
-      error_ = Error(ErrorCode::kIo, !fault.empty() ? fault
-                                                    : "cannot write to topic " + target_.topic +
-                                                          ": " + rd_kafka_err2str(message.err));
+      error_ = !fault.empty()
+                   ? Error(ErrorCode::kConflict, fault)
+                   : Error(ErrorCode::kIo, "cannot write to topic " + target_.topic + ": " +
+                                               rd_kafka_err2str(message.err));
       return;
     }
     DropDelivered();
@@ -307,6 +314,11 @@ class OutboxSink final : public Sink {
 
   TransportStatus Status() const override {
     return {{}, sender_ ? sender_->notice() : std::string()};
+  }
+
+  bool Drained() override {
+    return !current_ && sealing_.empty() && 
+           (!sender_ || sender_->unsent().empty() || sender_->failed());
   }
 
   std::string PreCommit(uint64_t /*epoch*/) override {

@@ -407,7 +407,7 @@ class KafkaSource final : public Source {
     rd_kafka_query_watermark_offsets(client_.get(), reader->partition.topic.c_str(),
                                      reader->partition.number, &low, &high, 2000);
     if (out_of_range_ == OutOfRange::kFail) {
-      throw Error(ErrorCode::kIo,
+      throw Error(ErrorCode::kConflict,
                   "offset " + std::to_string(reader->position.offset) + " of " + *reader->name +
                       " is out of range: the topic has " + std::to_string(low) + " to " +
                       std::to_string(high) + " (records were removed, or the topic made anew)",

@@ -193,6 +193,11 @@ class KeyedDecoder final : public Decoder {
               const std::vector<uint32_t>& value_rows) const {
     Batch batch;
     batch.size = value_rows.size();
+    if (!value.batch.append_only()) {
+      for (uint32_t row : value_rows) {
+        batch.weights.push_back(row == kNoRow ? 1 : value.batch.weights[row]);
+      }
+    }
     for (size_t i = 0; i < places_.size(); ++i) {
       const Part& part = places_[i].key ? key : value;
       batch.columns.push_back(TakeOrNull(part.batch.columns[places_[i].column],
@@ -250,6 +255,13 @@ KeyedColumns DivideColumns(const ConnectorDef& connector, const ConnectorContext
 std::unique_ptr<Decoder> MakeKeyedDecoder(const ConnectorDef& connector,
                                           const ConnectorContext& context) {
   return std::make_unique<KeyedDecoder>(connector, context);
+}
+
+bool HasChangeFormat(const ConnectorDef& connector, const Options& options) {
+  if (!connector.needs_format) return false;
+  const Option* name = connector.has_keys ? FindValueFormat(options) : FindOption(options, "format");
+  const FormatDef* format = name == nullptr ? nullptr : FindFormat(name->value);
+  return format != nullptr && format->envelope != nullptr;
 }
 
 std::unique_ptr<Decoder> MakeDecoder(const ConnectorDef& connector,

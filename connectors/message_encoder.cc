@@ -12,6 +12,11 @@ int64_t FloorToMillis(int64_t micros) {
   return (micros - (((micros % 1000) + 1000) % 1000)) / 1000;
 }
 
+void SetExtra(std::string_view extra, Message* message) {
+  std::memcpy(&message->time_millis, extra.data(), sizeof message->time_millis);
+  message->headers = extra.substr(sizeof message->time_millis);
+}
+
 }  // namespace
 
 MessageEncoder::MessageEncoder(const ConnectorDef& connector, const ConnectorContext& context)
@@ -20,6 +25,7 @@ MessageEncoder::MessageEncoder(const ConnectorDef& connector, const ConnectorCon
       raw_value_(FindValueFormat(context.options)->value == "raw") {
   const KeyedColumns parts = DivideColumns(connector, context);
   value_ = {parts.value, parts.value_format->encoder(parts.value_context)};
+  envelope_ = parts.value_format->envelope;
   if (parts.key_format != nullptr) {
     if (parts.key_format->encoder == nullptr) {
       throw Error(ErrorCode::kInvalidOption, "this format cannot be written",
@@ -91,11 +97,30 @@ void MessageEncoder::Add(const Batch& changes) {
       AddChange(changes.weight(row));
       continue;
     }
+    if (envelope_ != nullptr) {
+      key_bytes_.insert(key_bytes_.begin(), null_key_ ? '\0' : '\1');
+      step_.Add(key_bytes_, value_bytes_, Extra(), changes.weight(row));
+      continue;
+    }
     Message message{time_millis_, {}, {}, headers_};
     if (!null_key_) message.key = key_bytes_;
     if (!null_value_) message.value = value_bytes_;
     for (int64_t n = changes.weight(row); n > 0; --n) AppendMessage(message, &block_);
   }
+}
+
+std::string MessageEncoder::Extra() const {
+  return std::string(reinterpret_cast<const char*>(&time_millis_), sizeof time_millis_) + headers_;
+}
+
+void MessageEncoder::AppendChange(std::string_view key, std::string_view row,
+                                  std::string_view extra, bool goes) {
+  value_bytes_.clear();
+  envelope_(row, goes, &value_bytes_);
+  Message message{0, {}, value_bytes_, {}};
+  if (key[0] != '\0') message.key = key.substr(1);
+  SetExtra(extra, &message);
+  AppendMessage(message, &block_);
 }
 
 void MessageEncoder::AddChange(int64_t weight) {
@@ -104,15 +129,14 @@ void MessageEncoder::AddChange(int64_t weight) {
   std::vector<Change>& changes = entry->second;
   auto same = std::ranges::find(changes, value_bytes_, &Change::value);
   if (same == changes.end()) {
-    std::string extra(reinterpret_cast<const char*>(&time_millis_), sizeof time_millis_);
-    extra += headers_;
-    changes.push_back({value_bytes_, std::move(extra), 0});
+    changes.push_back({value_bytes_, Extra(), 0});
     same = changes.end() - 1;
   }
   same->weight += weight;
 }
 
 std::string MessageEncoder::TakeStep() {
+  step_.Take([this](auto... change) { AppendChange(change...); });
   for (const std::string* key : order_) {
     const Change* now = nullptr;
     bool changed = false;
@@ -125,8 +149,7 @@ std::string MessageEncoder::TakeStep() {
     Message message{0, *key, {}, {}};
     if (now != nullptr) {
       message.value = now->value;
-      std::memcpy(&message.time_millis, now->extra.data(), sizeof message.time_millis);
-      message.headers = std::string_view(now->extra).substr(sizeof message.time_millis);
+      SetExtra(now->extra, &message);
     }
     AppendMessage(message, &block_);
   }

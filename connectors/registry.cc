@@ -13,7 +13,8 @@ constexpr ConnectorGetter kConnectors[] = {BlackholeConnector, DatagenConnector,
                                            FilesystemConnector, KafkaConnector,
                                            NexmarkConnector,    PrintConnector,
                                            UpsertKafkaConnector};
-constexpr FormatGetter kFormats[] = {CsvFormat, JsonFormat, RawFormat};
+constexpr FormatGetter kFormats[] = {CanalJsonFormat,   CsvFormat,     DebeziumJsonFormat, JsonFormat,
+                                     MaxwellJsonFormat, OggJsonFormat, RawFormat};
 
 template <class Getters>
 auto Find(const Getters& getters, std::string_view name) -> decltype(&getters[0]()) {

@@ -5,10 +5,12 @@
 #include <cassert>
 #include <charconv>
 #include <condition_variable>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <map>
 
+#include "base/clock.h"
 #include "base/record_log.h"
 #include "connectors/table_record.h"
 #include "connectors/table_source.h"
@@ -17,6 +19,37 @@ namespace millrace {
 namespace {
 
 constexpr uint64_t kSegmentSize = 64 << 20;
+constexpr int64_t kRequestsMicros = int64_t{24} * 3600 * kMicrosPerSecond;  // They are known so long.
+constexpr size_t kMostRequests = 100'000;
+constexpr char kRequestMark = '\1';  // No job's name begins so.
+
+constexpr uint64_t kThisRecord = ~uint64_t{0};  // The request's rows are in its record.
+
+// What is known of a request with a key.
+struct Request {
+  int64_t time_micros = 0;
+  uint64_t first_row = 0, rows = 0, fingerprint = 0;
+};
+
+std::string RequestWriter(const std::string& key, const Request& request) {
+  std::string writer(1, kRequestMark);
+  for (const uint64_t number :
+       {static_cast<uint64_t>(request.time_micros), request.first_row, request.rows}) {
+    writer.append(reinterpret_cast<const char*>(&number), sizeof number);
+  }
+  return writer + key;
+}
+
+// Takes a request's writer apart; nothing when it is a job's.
+std::optional<std::pair<std::string, Request>> ParseRequest(std::string_view writer,
+                                                            uint64_t fingerprint) {
+  constexpr size_t kHead = 1 + 3 * sizeof(uint64_t);
+  if (writer.size() < kHead || writer[0] != kRequestMark) return std::nullopt;
+  uint64_t numbers[3];
+  std::memcpy(numbers, writer.data() + 1, sizeof numbers);
+  return std::pair(std::string(writer.substr(kHead)),
+                   Request{static_cast<int64_t>(numbers[0]), numbers[1], numbers[2], fingerprint});
+}
 
 // The first row numbers of the segments in the directory.
 std::vector<uint64_t> ListSegments(const std::string& directory) {
@@ -55,6 +88,7 @@ struct TableLog::State {
   void Roll();
   void SyncTo(uint64_t record, std::unique_lock<std::mutex>* lock);
   void Publish();
+  void ForgetRequests();
 
   void CallListeners() {
     const std::lock_guard lock(listeners_mutex);
@@ -70,6 +104,7 @@ struct TableLog::State {
   std::condition_variable changed;
   std::shared_ptr<RecordLog> log;                        // The last segment.
   std::map<std::string, uint64_t, std::less<>> writers;  // Last sequences.
+  std::map<std::string, Request, std::less<>> requests;  // By their keys.
   uint64_t rows = 0;
   uint64_t written = 0;      // Records written since the log was opened,
   uint64_t synced = 0;       // and how many of them are durable,
@@ -155,6 +190,7 @@ void TableLog::State::OpenLast() {
     const uint64_t segment = segments.back();
     log = std::make_shared<RecordLog>(TableSegmentPath(directory, segment));
     writers.clear();
+    requests.clear();
     if (Recover(segment) || segments.size() == 1) return;
     // A crash while it was begun: it may not know every writer.
     std::filesystem::remove(log->path());
@@ -171,7 +207,12 @@ bool TableLog::State::Recover(uint64_t segment) {
       throw Error(ErrorCode::kIo, "'" + log->path() + "' lacks row " + std::to_string(rows));
     }
     rows += record.rows;
-    if (!record.writer.empty()) writers[std::string(record.writer)] = record.sequence;
+    if (auto request = ParseRequest(record.writer, record.sequence)) {
+      if (request->second.first_row == kThisRecord) request->second.first_row = record.first_row;
+      requests[std::move(request->first)] = request->second;
+    } else if (!record.writer.empty()) {
+      writers[std::string(record.writer)] = record.sequence;
+    }
     offset = found->next;
   }
   return rows > segment;
@@ -187,12 +228,30 @@ void TableLog::State::Roll() {
     }
   }
   auto next = std::make_shared<RecordLog>(TableSegmentPath(directory, rows));
-  for (const auto& [writer, sequence] : writers) {
+  const auto note = [&](std::string_view writer, uint64_t sequence) {
     std::string record = EncodeTableRecord(writer, sequence, {});
     SetFirstRow(&record, rows);
     next->Append(record);
+  };
+  for (const auto& [writer, sequence] : writers) note(writer, sequence);
+  ForgetRequests();
+  for (const auto& [key, request] : requests) {
+    note(RequestWriter(key, request), request.fingerprint);
   }
   log = std::move(next);
+}
+
+// Those that are old and, should there still be too many, the oldest.
+void TableLog::State::ForgetRequests() {
+  std::vector<int64_t> times;
+  for (const auto& [key, request] : requests) times.push_back(request.time_micros);
+  int64_t oldest = NowMicros() - kRequestsMicros;
+  if (times.size() > kMostRequests) {
+    const auto nth = times.end() - static_cast<ptrdiff_t>(kMostRequests);
+    std::ranges::nth_element(times, nth);
+    oldest = std::max(oldest, *nth);
+  }
+  std::erase_if(requests, [&](const auto& entry) { return entry.second.time_micros < oldest; });
 }
 
 void TableLog::State::Write(std::string* record, uint32_t row_count) {
@@ -251,13 +310,37 @@ uint64_t TableLog::Append(const Batch& rows) {
   return written.first_row;
 }
 
-TableLog::Written TableLog::Write(const Batch& rows) {
-  assert(rows.columns.size() == state_->schema.size());
-  std::string record = EncodeTableRecord("", 0, rows);
+TableLog::Written TableLog::Write(const Batch& rows, const RequestKey* key) {
+  assert(rows.size == 0 || rows.columns.size() == state_->schema.size());
+  Request request;
+  std::string writer;
+  if (key != nullptr) {
+    request = {NowMicros(), kThisRecord, rows.size, key->fingerprint};
+    writer = RequestWriter(key->key, request);
+  }
+  std::string record = EncodeTableRecord(writer, request.fingerprint, rows);
   const std::lock_guard lock(state_->mutex);
+  if (key != nullptr) {
+    if (state_->requests.size() >= 2 * kMostRequests) state_->ForgetRequests();
+    request.first_row = state_->rows;
+    state_->requests[key->key] = request;
+  }
   state_->Write(&record, static_cast<uint32_t>(rows.size));
   if (state_->sync) state_->awaited = state_->written;
   return {state_->rows - rows.size, state_->written};
+}
+
+std::optional<AppendedRows> TableLog::FindRequest(const RequestKey& key) {
+  std::unique_lock lock(state_->mutex);
+  const auto found = state_->requests.find(key.key);
+  if (found == state_->requests.end()) return std::nullopt;
+  const Request request = found->second;
+  if (request.fingerprint != key.fingerprint) {
+    throw Error(ErrorCode::kConflict, "other rows were sent with this Idempotency-Key", {},
+                "a new request needs a new key");
+  }
+  if (state_->sync) state_->SyncTo(state_->written, &lock);
+  return AppendedRows{request.first_row, request.first_row + request.rows, true};
 }
 
 void TableLog::WaitDurable(const Written& written) {

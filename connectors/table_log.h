@@ -5,8 +5,10 @@
 //   record := writer:string sequence:fixed64 first_row:fixed64 rows:fixed32 row*
 //   string := size:varint32 bytes
 //   row    := weight:fixed64, then the columns in the encoding of types/row_key.h
+//   writer of a request with a key of its own := '\1' time:fixed64 first_row:fixed64 rows:fixed64 key,
+//   its sequence the request's fingerprint, its first_row all ones where the record holds its rows
 // A segment begins with a record without rows for each writer known so far (its last sequence), so
-// that only the last segment is read when the log is opened.
+// that only the last segment is read when the log is opened; requests are known for a day.
 // A position is "segment:offset:row": the segment's first row, the offset of a record in it, and
 // the number of the next row, which may be within the record or behind it.
 #pragma once
@@ -14,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +27,18 @@ namespace millrace {
 struct TableLogOptions {
   bool sync = true;     // Appends are durable when they return; else they are written.
   bool atomic = false;  // A record is one change: readers say so when they are within one.
+};
+
+// A client's own name for what it sends: sent again, it is not appended again.
+struct RequestKey {
+  std::string key;
+  uint64_t fingerprint = 0;  // Of what was sent.
+};
+
+// The rows [first_row, end_row) of the log that an append made.
+struct AppendedRows {
+  uint64_t first_row = 0, end_row = 0;
+  bool repeated = false;  // By an earlier append with the same key.
 };
 
 // Thread-safe.
@@ -42,7 +57,10 @@ class TableLog {
     uint64_t first_row = 0;
     uint64_t record = 0;
   };
-  Written Write(const Batch& rows);
+  Written Write(const Batch& rows, const RequestKey* key = nullptr);
+  // What was appended with the key, if it was and is not forgotten; it is durable when this
+  // returns. Throws Error(kConflict) when something else was sent with it.
+  std::optional<AppendedRows> FindRequest(const RequestKey& key);
   void Finish(const Written& written);
   void WaitDurable(const Written& written);
   // The same, for a writer that may repeat itself after a crash: does nothing, and returns false,

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "executor/aggregate.h"
+#include "executor/net.h"
 #include "executor/slice_aggregate.h"
 #include "executor/sort.h"
 #include "executor/stateless.h"
@@ -166,14 +167,19 @@ std::unique_ptr<TableScan> DataflowBuilder::OpenScan(const ScanTable& op) {
 
 size_t DataflowBuilder::AddOp(const Node&, const ScanTable& op) {
   const size_t at = AddNode("Scan " + op.table->name, {});
-  if (op.table->changes && op.snapshot) {
+  const bool embedded = op.table->connector == nullptr;
+  if (embedded && op.table->changes && op.snapshot) {
     AddRows(flow_.environment_.read_table(*op.table), op.columns, at);
     return at;
   }
   flow_.nodes_[at].scan = OpenScan(op);
   flow_.nodes_[at].scanned_table = op.table->name;
-  flow_.nodes_[at].embedded_scan = op.table->connector == nullptr;
-  return at;
+  flow_.nodes_[at].embedded_scan = embedded;
+  if (!op.table->changes || !op.snapshot) return at;
+  const size_t net = AddNode("Net " + op.table->name, {at});
+  Connect(at, net, 0, std::vector<size_t>{});
+  Instantiate(net, [](PartitionContext*, size_t) { return std::make_unique<NetOperator>(); });
+  return net;
 }
 
 void DataflowBuilder::AddRows(std::vector<Batch> rows, const std::vector<size_t>& columns,

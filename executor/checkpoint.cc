@@ -138,6 +138,16 @@ void Pipeline::FinishReplay() {
   }
 }
 
+void Pipeline::RestoreJob(PipelineJob* job) {
+  try {
+    job->flow->Restore(*store_, job->metadata, pool_);
+  } catch (const Error& error) {
+    Fail(*job, error);
+  } catch (const std::exception& error) {
+    Fail(*job, Error(ErrorCode::kInternal, error.what()));
+  }
+}
+
 void Pipeline::Recover(std::vector<std::unique_ptr<PipelineJob>> jobs) {
   jobs_ = std::move(jobs);
   for (auto& job : jobs_) job->flow->OnReady([this] { Wake(); });
@@ -156,7 +166,7 @@ void Pipeline::Recover(std::vector<std::unique_ptr<PipelineJob>> jobs) {
       if (job == nullptr || metadata.empty()) continue;  // Dropped, or failed before any epoch.
       job->steps = steps;
       job->metadata = metadata;
-      job->flow->Restore(*store_, metadata, pool_);
+      RestoreJob(job);
       if (job->state == PipelineJob::State::kRunning && job->flow->finished()) {
         job->state = PipelineJob::State::kFinished;
       }
@@ -179,6 +189,11 @@ std::string Pipeline::EncodeMetadata() {
 // later.
 bool Pipeline::BeginCheckpoint() {
   if (store_ == nullptr || checkpoint_ || committing_ || replay_ || jobs_.empty()) return false;
+  // A job that restarts runs the journal's steps again, so the journal stays.
+  if (NextRestart()) {
+    next_checkpoint_ = NowMicros() + options_.checkpoint_interval_micros;
+    return false;
+  }
   checkpoint_began_ = NowMicros();
   next_checkpoint_ = checkpoint_began_ + options_.checkpoint_interval_micros;
   checkpoint_ = std::make_unique<RunningCheckpoint>();
@@ -244,6 +259,19 @@ void Pipeline::CommitLoop() {
   }
 }
 
+// The epoch is sealed: what cannot be shown now is, when the job is restored.
+void Pipeline::CommitJob(PipelineJob* job) {
+  try {
+    job->flow->Commit(epoch_);
+  } catch (const Error& error) {
+    if (job->state == PipelineJob::State::kRunning) Fail(*job, error);
+  } catch (const std::exception& error) {
+    if (job->state == PipelineJob::State::kRunning) {
+      Fail(*job, Error(ErrorCode::kInternal, error.what()));
+    }
+  }
+}
+
 // What follows from a commit that has come back.
 void Pipeline::PollCommit() {
   if (!committing_) return;
@@ -266,7 +294,7 @@ void Pipeline::PollCommit() {
     return;
   }
   for (auto& job : jobs_) {
-    if (job->state != PipelineJob::State::kFailed) job->flow->Commit(epoch_);
+    if (job->state != PipelineJob::State::kFailed) CommitJob(job.get());
   }
   for (uint64_t epoch : JournalEpochs()) {
     if (epoch < epoch_) std::filesystem::remove(JournalPath(epoch));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "connectors/table_source.h"
 #include "executor/build.h"
 #include "executor/windows.h"
 
@@ -307,6 +308,35 @@ bool Dataflow::InputsEnded() const {
 bool Dataflow::scans_end() const {
   return std::ranges::all_of(
       nodes_, [](const OpNode& node) { return !node.scan || node.scan->bounded(); });
+}
+
+void Dataflow::EndScans() {
+  for (OpNode& node : nodes_) {
+    if (node.scan) node.scan->End();
+  }
+}
+
+bool Dataflow::SinksDrained() const {
+  return std::ranges::all_of(nodes_,
+                             [](const OpNode& node) { return !node.sink || node.sink->Drained(); });
+}
+
+std::optional<uint64_t> Dataflow::RowsRead(const std::string& table) const {
+  std::optional<uint64_t> least;
+  for (const OpNode& node : nodes_) {
+    if (!node.scan || !node.embedded_scan || node.scanned_table != table) continue;
+    const auto positions = node.scan->Positions();
+    const auto position = positions.find("");
+    const uint64_t rows =
+        position == positions.end() ? 0 : TablePosition::Parse(position->second).row;
+    least = std::min(least.value_or(rows), rows);
+  }
+  return least;
+}
+
+bool Dataflow::writes_embedded() const {
+  return std::ranges::any_of(
+      nodes_, [](const OpNode& node) { return node.embedded_sink != nullptr; });
 }
 
 bool Dataflow::finished() const {

@@ -81,6 +81,13 @@ class Dataflow {
   bool finished() const;  // All inputs have ended and their end was processed.
   void CloseSinks();
   bool scans_end() const;           // Every table it reads ends by itself.
+  // The tables it reads end where they are, so that its windows close and it finishes.
+  void EndScans();
+  // Whether everything that its sinks committed has left.
+  bool SinksDrained() const;
+  // How many rows of the log of an embedded table were read; nothing when it does not read it.
+  std::optional<uint64_t> RowsRead(const std::string& table) const;
+  bool writes_embedded() const;
 
   // Views of this job: its own (if any), then $errors, $late, and `<table>$errors` for each of its
   // scans.

@@ -111,30 +111,49 @@ Batch EmbeddedTable::DeltaOf(const Batch& rows) const {
 }
 
 // REQUIRES: the lock of the writers.
-TableLog::Written EmbeddedTable::Write(const Batch& delta) {
-  if (delta.size == 0) return last_;
-  const TableLog::Written written = log_.Write(delta);
+TableLog::Written EmbeddedTable::Write(const Batch& delta, const RequestKey* key) {
+  if (delta.size == 0 && key == nullptr) return last_;
+  const TableLog::Written written = log_.Write(delta, key);
   const std::unique_lock lock(rows_mutex_);
   rows_.Apply(delta);
   last_ = written;
   return written;
 }
 
-uint64_t EmbeddedTable::Insert(const Batch& rows) {
-  if (!options_.changes) {
-    if (!rows.append_only()) {
-      throw Error(ErrorCode::kBadRequest, "the table is append-only: no rows can be taken out");
-    }
-    return log_.Append(rows);
+AppendedRows EmbeddedTable::Insert(const Batch& rows, const RequestKey* key) {
+  if (options_.changes) return InsertChanges(rows, key);
+  if (!rows.append_only()) {
+    throw Error(ErrorCode::kBadRequest, "the table is append-only: no rows can be taken out");
   }
-  CheckKeys(rows);
   TableLog::Written written;
-  {
+  if (key != nullptr) {
+    // Only requests that may be one another wait here.
     const std::lock_guard lock(writers_);
-    written = Write(DeltaOf(rows));
+    if (const auto before = log_.FindRequest(*key)) return *before;
+    written = log_.Write(rows, key);
+  } else {
+    if (rows.size == 0) return {log_.rows(), log_.rows()};
+    written = log_.Write(rows);
   }
   log_.Finish(written);
-  return written.first_row;
+  return {written.first_row, written.first_row + rows.size};
+}
+
+AppendedRows EmbeddedTable::InsertChanges(const Batch& rows, const RequestKey* key) {
+  CheckKeys(rows);
+  TableLog::Written written;
+  size_t size = 0;
+  {
+    const std::lock_guard lock(writers_);
+    if (key != nullptr) {
+      if (const auto before = log_.FindRequest(*key)) return *before;
+    }
+    const Batch delta = DeltaOf(rows);
+    size = delta.size;
+    written = Write(delta, key);
+  }
+  log_.Finish(written);
+  return {written.first_row, written.first_row + size};
 }
 
 void EmbeddedTable::InsertOnce(const std::string& writer, uint64_t sequence,

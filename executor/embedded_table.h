@@ -34,12 +34,15 @@ class EmbeddedTable {
   // Rows ever added; of a table that changes, the rows there are.
   uint64_t rows() const;
 
+  uint64_t log_rows() const { return log_.rows(); }
+
   // Adds the rows, one after the other, and returns when that is durable. In a table with a key a
   // row replaces that of its key, and one of negative weight deletes it (its other columns do not
   // matter). In a changing table without a key a negative weight takes copies of that row out.
   // Throws Error(kTypeMismatch) when a key is NULL, Error(kBadRequest) when a row to be taken out
-  // is not there or the table is append-only. Returns the number of the log's first new row.
-  uint64_t Insert(const Batch& rows);
+  // is not there or the table is append-only, and with a key Error(kConflict) as
+  // TableLog::FindRequest. Returns the log's new rows.
+  AppendedRows Insert(const Batch& rows, const RequestKey* key = nullptr);
   // What a job gives in one step; again after a crash without effect. Not synced: SyncAll().
   // With a key: rows that are gone or replaced come with negative weights, in any order.
   void InsertOnce(const std::string& writer, uint64_t sequence, const Batch& changes);
@@ -68,7 +71,8 @@ class EmbeddedTable {
   Batch UpsertDelta(const Batch& rows) const;
   void CheckTakenOut(const Batch& delta) const;
   void CheckNewKeys(const Batch& gone, const Batch& come) const;
-  TableLog::Written Write(const Batch& delta);
+  TableLog::Written Write(const Batch& delta, const RequestKey* key = nullptr);
+  AppendedRows InsertChanges(const Batch& rows, const RequestKey* key);
   void Apply(const Batch& delta);
 
   const EmbeddedTableOptions options_;

@@ -120,7 +120,46 @@ PipelineJob* Pipeline::FindJob(uint32_t number) {
 
 void Pipeline::StopJob(uint32_t number) {
   PipelineJob* job = FindJob(number);
-  if (job && job->state == PipelineJob::State::kRunning) End(*job, PipelineJob::State::kStopped);
+  if (!job) return;
+  const bool stops =
+      job->state == PipelineJob::State::kRunning || job->state == PipelineJob::State::kPaused;
+  if (stops) End(*job, PipelineJob::State::kStopped);
+}
+
+void Pipeline::PauseJob(uint32_t number) {
+  PipelineJob* job = FindJob(number);
+  if (job && job->state == PipelineJob::State::kRunning) job->state = PipelineJob::State::kPaused;
+}
+
+void Pipeline::ResumeJob(uint32_t number) {
+  PipelineJob* job = FindJob(number);
+  if (!job) return;
+  job->state = PipelineJob::State::kRunning;
+  job->ended_micros = 0;
+  Wake();
+}
+
+void Pipeline::DrainJob(uint32_t number) {
+  PipelineJob* job = FindJob(number);
+  if (!job || job->state != PipelineJob::State::kRunning) return;
+  job->flow->EndScans();
+  Wake();
+}
+
+void Pipeline::PostponeRestarts() {
+  for (auto& job : jobs_) {
+    if (job->state != PipelineJob::State::kRestarting) continue;
+    job->restart_micros = NowMicros() + job->restart.longest_micros;
+  }
+}
+
+std::optional<int64_t> Pipeline::NextRestart() const {
+  std::optional<int64_t> next;
+  for (const auto& job : jobs_) {
+    if (job->state != PipelineJob::State::kRestarting) continue;
+    next = std::min(next.value_or(job->restart_micros), job->restart_micros);
+  }
+  return next;
 }
 
 std::unique_ptr<PipelineJob> Pipeline::RemoveJob(uint32_t number) {
@@ -139,11 +178,30 @@ void Pipeline::End(PipelineJob& job, PipelineJob::State state) {
   if (options_.on_job_ended) options_.on_job_ended(job);
 }
 
+// What the outside world did may be over soon: the disk was full, a file could not be read.
+bool Pipeline::WillRestart(PipelineJob& job, const Error& error) const {
+  constexpr int64_t kGoodMicros = 600'000'000;  // One that ran so long begins to count anew.
+  if (error.code != ErrorCode::kIo || store_ == nullptr || !options_.on_restarting) return false;
+  const int64_t now = NowMicros();
+  if (now - job.started_micros > kGoodMicros) job.restarts = 0;
+  if (job.restarts >= job.restart.attempts) return false;
+  int64_t delay = job.restart.first_micros;
+  for (uint64_t n = 0; n < job.restarts && delay < job.restart.longest_micros; ++n) delay *= 2;
+  job.restart_micros = now + std::min(delay, job.restart.longest_micros);
+  ++job.restarts;
+  return true;
+}
+
 void Pipeline::Fail(PipelineJob& job, const Error& error) {
   job.flow->DiscardStep();
   job.error = error;
   // The running checkpoint's cut must not lose what it has not copied yet.
   FinishRunningCheckpoint();
+  if (WillRestart(job, error)) {
+    job.state = PipelineJob::State::kRestarting;
+    options_.on_restarting();
+    return;
+  }
   End(job, PipelineJob::State::kFailed);
   job.flow->ReleaseState();
 }

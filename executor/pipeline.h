@@ -26,8 +26,17 @@
 
 namespace millrace {
 
+// When a job that an I/O error stopped is tried again.
+struct RestartStrategy {
+  int64_t first_micros = 1'000'000;  // The delay doubles each time,
+  int64_t longest_micros = 60'000'000;  // up to this.
+  uint64_t attempts = UINT64_MAX;    // Without success in between.
+};
+
 struct PipelineJob {
-  enum class State : uint8_t { kRunning, kFinished, kFailed, kStopped };
+  // Numbers are stored. A paused job keeps its state and steps again when it is told to; one that
+  // restarts is to be made anew from its last checkpoint and journal.
+  enum class State : uint8_t { kRunning, kFinished, kFailed, kStopped, kPaused, kRestarting };
   uint32_t number = 0;
   std::string name;
   State state = State::kRunning;
@@ -38,6 +47,9 @@ struct PipelineJob {
   int64_t started_micros = 0;
   int64_t busy_micros = 0;
   int64_t ended_micros = 0;  // Finished, failed or stopped; 0 while running.
+  RestartStrategy restart;
+  uint64_t restarts = 0;       // Since it last ran well.
+  int64_t restart_micros = 0;  // kRestarting: when it is tried again.
 };
 
 struct PipelineOptions {
@@ -49,6 +61,8 @@ struct PipelineOptions {
   std::function<int64_t()> clock = NowMicros;  // Of the steps, micros.
   // Told, on the driver thread, when a job leaves kRunning.
   std::function<void(const PipelineJob&)> on_job_ended;
+  // Told, on the driver thread, when a job is to be restarted; without it such jobs fail.
+  std::function<void()> on_restarting;
   // On the committer's thread, before an epoch is sealed: what it refers to becomes durable.
   std::function<void()> before_seal;
 };
@@ -80,6 +94,15 @@ class Pipeline {
   // The following only inside Between (or without a thread).
   void AddJob(std::unique_ptr<PipelineJob> job);
   void StopJob(uint32_t number);
+  void PauseJob(uint32_t number);
+  void ResumeJob(uint32_t number);  // Of a paused or stopped one.
+  // Its tables end where they are, so that it finishes. Not in the journal before its last step:
+  // after a crash it runs on.
+  void DrainJob(uint32_t number);
+  // Those that are due wait another time: they cannot be made now.
+  void PostponeRestarts();
+  // When the first of the jobs that are to be restarted is due; nothing when there is none.
+  std::optional<int64_t> NextRestart() const;
   std::unique_ptr<PipelineJob> RemoveJob(uint32_t number);
   PipelineJob* FindJob(uint32_t number);
   const std::vector<std::unique_ptr<PipelineJob>>& jobs() const { return jobs_; }
@@ -118,10 +141,12 @@ class Pipeline {
   bool Advance(PipelineJob& job, int64_t now);
   bool StepJob(PipelineJob& job, int64_t now);
   void Fail(PipelineJob& job, const Error& error);
+  bool WillRestart(PipelineJob& job, const Error& error) const;
   void CheckMemory(int64_t now);
   void End(PipelineJob& job, PipelineJob::State state);
   void Publish(const std::vector<PipelineJob*>& stepped);
   void WriteJournal(int64_t now, const std::vector<std::pair<uint32_t, std::string>>& cuts);
+  void RestoreJob(PipelineJob* job);
   void BeginReplay();
   // The journal's next steps; false when one has to wait for its source.
   bool ContinueReplay();
@@ -136,6 +161,7 @@ class Pipeline {
   void ContinueCheckpoint(int64_t budget_micros);
   void CommitLoop();
   void PollCommit();
+  void CommitJob(PipelineJob* job);
   void FinishRunningCheckpoint();
   std::string EncodeMetadata();
 

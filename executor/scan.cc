@@ -107,6 +107,10 @@ void TableScan::AdaptStep() {
 
 size_t TableScan::Poll() {
   RefreshPartitions();
+  if (drained_) {
+    ended_ = true;
+    return 0;
+  }
   AdaptStep();
   size_t taken = 0;
   const size_t share = std::max<size_t>(1, step_rows_ / std::max<size_t>(1, names_.size()));

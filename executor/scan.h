@@ -57,6 +57,9 @@ class TableScan {
   // Driver, after the workers: the step's cut.
   ScanCut TakeCut();
 
+  // Driver: nothing more is read, as if the source had ended where it is.
+  void End() { drained_ = true; }
+
   bool bounded() const { return source_->bounded(); }
   bool ended() const { return ended_; }
   size_t source_partitions() const { return names_.size(); }
@@ -120,6 +123,7 @@ class TableScan {
   std::vector<uint64_t> rows_;                        // By pipeline partition, in this step.
   uint64_t rows_in_ = 0, rejected_ = 0;
   bool ended_ = false;
+  bool drained_ = false;  // End() was called.
 };
 
 }  // namespace millrace

@@ -171,6 +171,10 @@ Options QueryBinder::UsedOptions(const Relation& table, const std::vector<ast::H
   }
   if (!table.connector) return options;
   const ConnectorContext context = ContextOf(table, options, context_);
+  if (HasChangeFormat(*table.connector, options) != table.changes) {
+    throw Error(ErrorCode::kInvalidOption,
+                "a hint cannot make a table of changes from one of rows, nor the other way", range);
+  }
   if (changed) {
     for (std::string& notice : ValidateOptions(context, range)) {
       Notify("UNKNOWN_OPTION", std::move(notice), range);

@@ -226,7 +226,7 @@ class InsertBinder {
     const bool keyed =
         table_.embedded() || (table_.connector && table_.connector->keyed_changes);
     if (keyed && !table_.primary_key.empty()) return CheckKey();
-    if (table_.connector && !table_.connector->append_only_sink) return;
+    if (table_.connector && (table_.changes || !table_.connector->append_only_sink)) return;
     throw Error(
         ErrorCode::kUnsupportedFeature,
         fmt::format("the query updates rows that it has already given, but \"{}\" only takes new "

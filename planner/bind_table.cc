@@ -87,9 +87,12 @@ class TableBinder {
     relation_.options = std::move(own);
   }
 
-  // Whether rows of an embedded table are replaced and deleted.
+  // Whether rows are replaced and deleted.
   void BindChanges() {
-    if (relation_.connector != nullptr) return;
+    if (relation_.connector != nullptr) {
+      relation_.changes = HasChangeFormat(*relation_.connector, relation_.options);
+      return;
+    }
     const bool append_only =
         GetBool(relation_.options, kAppendOnly, relation_.primary_key.empty());
     if (append_only && !relation_.primary_key.empty()) {

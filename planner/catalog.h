@@ -48,7 +48,8 @@ struct Relation {
   std::vector<size_t> primary_key;   // Of a materialized view: derived from its plan.
   std::optional<TableWatermark> watermark;
   const ConnectorDef* connector = nullptr;  // Null: an embedded table (or a view).
-  // An embedded table whose rows are replaced and deleted: it has a key, or 'append-only' = 'false'.
+  // Its rows are replaced and deleted: an embedded table with a key or 'append-only' = 'false', or
+  // one whose format carries changes.
   bool changes = false;
   Options options;
   std::vector<std::string> partitioned_by;

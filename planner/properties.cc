@@ -202,7 +202,8 @@ struct Deriver {
   }
 };
 
-// A connector's PRIMARY KEY is a claim about what it carries; that of an embedded table is kept.
+// A connector's PRIMARY KEY is a claim about what it carries; that of an embedded table is kept, and
+// changes of a database's table keep its key.
 Properties Deriver::operator()(const ScanTable& scan) const {
   Properties out;
   const Relation& table = *scan.table;

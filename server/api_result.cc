@@ -128,6 +128,8 @@ void AppendJsonJob(const JobInfo& job, std::string* out) {
       .Field("name", job.name)
       .Field("kind", job.kind)
       .Field("state", job.state)
+      .Field("restarts", job.restarts)
+      .Field("restart_seconds", job.restart_seconds)
       .Key("error");
   job.error ? AppendJsonError(*job.error, {}, json.BeginValue()) : void(json.Null());
   json.Field("sql", job.sql)

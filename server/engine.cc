@@ -29,6 +29,11 @@ Engine::State::State(EngineOptions given) : options(std::move(given)) {
 }
 
 Engine::State::~State() {
+  if (supervisor.joinable()) {
+    supervising = false;
+    restarts_wanted.Set();
+    supervisor.join();
+  }
   pipelines.clear();
   {
     std::lock_guard lock(tables_mutex);
@@ -40,7 +45,11 @@ Engine::State::~State() {
 }
 
 Engine::Engine(EngineOptions options) : state_(std::make_unique<State>(std::move(options))) {
-  if (state_->store) state_->Recover();
+  if (!state_->store) return;
+  state_->Recover();
+  if (state_->options.manual) return;
+  state_->supervising = true;
+  state_->supervisor = std::thread([state = state_.get()] { state->Supervise(); });
 }
 
 Engine::~Engine() = default;
@@ -113,13 +122,8 @@ JobInfo Engine::Job(std::string_view id_or_name) const {
   return state_->InfoOf(*record);
 }
 
-JobInfo Engine::StopJob(std::string_view id_or_name) {
-  std::lock_guard lock(state_->mutex);
-  JobRecord* record = state_->FindJob(id_or_name);
-  if (!record)
-    throw Error(ErrorCode::kNotFound, "job \"" + std::string(id_or_name) + "\" does not exist");
-  state_->StopJob(*record);
-  return state_->InfoOf(*record);
+JobInfo Engine::ControlJob(std::string_view id_or_name, JobCommand command) {
+  return state_->ControlJob(id_or_name, command);
 }
 
 StatementResult Engine::Lookup(const std::string& name, const std::vector<std::string>& key) {
@@ -127,6 +131,9 @@ StatementResult Engine::Lookup(const std::string& name, const std::vector<std::s
   auto it = state_->views.find(name);
   if (it == state_->views.end()) {
     throw Error(ErrorCode::kNotFound, "materialized view \"" + name + "\" does not exist");
+  }
+  if (it->second.view == nullptr) {
+    throw Error(ErrorCode::kNotReady, "materialized view \"" + name + "\" is being restarted");
   }
   const View& view = *it->second.view;
   if (view.spec().kind != ViewSpec::Kind::kKeyed || key.size() != view.spec().key.size()) {

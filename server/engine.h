@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "connectors/table_log.h"
 #include "planner/planner.h"
 
 namespace millrace {
@@ -30,8 +31,10 @@ struct JobInfo {
   std::string id;              // "job_7"
   std::string name;            // The view's or the sink's name.
   std::string kind;            // "MATERIALIZED VIEW" or "INSERT"
-  std::string state;           // RUNNING, FINISHED, FAILED, STOPPED, STALLED
-  std::optional<Error> error;  // FAILED
+  std::string state;  // RUNNING, PAUSED, RESTARTING, FINISHED, FAILED, STOPPED, STALLED
+  std::optional<Error> error;  // FAILED, RESTARTING
+  uint64_t restarts = 0;       // Since it last ran well.
+  double restart_seconds = 0;  // RESTARTING: until the next try.
   std::string sql;
   std::string plan;  // As EXPLAIN prints it.
   uint64_t rows_in = 0, rows_out = 0, late_rows = 0, error_rows = 0, rejected_records = 0;
@@ -47,6 +50,15 @@ struct JobInfo {
   bool recovering = false;           // Waits for a source before it goes on from where it was.
   std::vector<std::string> notices;  // What keeps its sources and sinks from working now.
   std::vector<std::pair<std::string, SourceLag>> lag;  // By table.
+};
+
+enum class JobCommand : uint8_t {
+  kPause,
+  kResume,      // Of a paused or stopped job.
+  kStop,        // With a last checkpoint; its state is kept.
+  kDrain,       // Its inputs end where they are, its windows close, it finishes.
+  kRestart,     // Anew from its last checkpoint.
+  kCheckpoint,
 };
 
 struct StatementResult {
@@ -132,14 +144,24 @@ class Engine {
   StatementResult Lookup(const std::string& view, const std::vector<std::string>& key);
 
   // Appends rows (the table's physical columns) to an embedded table; durable when it returns.
-  // Returns the number of the first row.
-  uint64_t InsertRows(const std::string& table, const Batch& rows);
+  // With a key, rows that were sent with it before are not appended again; throws Error(kConflict)
+  // when they were others.
+  AppendedRows InsertRows(const std::string& table, const Batch& rows,
+                          const RequestKey* key = nullptr);
+  // Whether all running jobs that read the table have read its log up to row `end` and shown what
+  // follows from it; waits for that up to so long. Throws kNotFound; kCursorExpired when the table
+  // never had so many rows (it was made anew).
+  bool AwaitRows(const std::string& table, uint64_t end, int64_t wait_micros);
+  // Whether the view has published this step, as in StatementResult::snapshot_step.
+  bool AwaitStep(const std::string& view, uint64_t step, int64_t wait_micros);
   // Throws kNotFound; kBadRequest when it takes no rows.
   Schema InsertSchema(const std::string& table) const;
 
   std::vector<JobInfo> Jobs() const;
   JobInfo Job(std::string_view id_or_name) const;  // Throws kNotFound.
-  JobInfo StopJob(std::string_view id_or_name);    // A view stays readable at its last rows.
+  // A view stays readable at its last rows. Throws kNotFound; kConflict when the job's state does
+  // not allow it.
+  JobInfo ControlJob(std::string_view id_or_name, JobCommand command);
   std::vector<ObjectInfo> Objects() const;
   ObjectInfo Object(std::string_view name) const;  // Throws kNotFound.
 

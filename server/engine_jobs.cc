@@ -16,6 +16,33 @@ void CollectViews(const Node& root, std::set<std::string>* views) {
   });
 }
 
+// 'restart-strategy.*' as Flink has them.
+RestartStrategy StrategyOf(const Session& session) {
+  Options options;
+  for (const auto& [key, value] : session.settings) {
+    if (key.starts_with("restart-strategy")) options[key].value = value;
+  }
+  RestartStrategy strategy;
+  const std::string type = GetString(options, "restart-strategy.type", "exponential-delay");
+  if (type == "none" || type == "off" || type == "disable") strategy.attempts = 0;
+  if (type == "fixed-delay") {
+    strategy.attempts =
+        static_cast<uint64_t>(GetInt(options, "restart-strategy.fixed-delay.attempts", 1));
+    strategy.first_micros = strategy.longest_micros =
+        GetDurationMicros(options, "restart-strategy.fixed-delay.delay", 1'000'000);
+  }
+  if (type == "exponential-delay") {
+    const std::string prefix = "restart-strategy.exponential-delay.";
+    strategy.first_micros =
+        GetDurationMicros(options, prefix + "initial-backoff", strategy.first_micros);
+    strategy.longest_micros =
+        GetDurationMicros(options, prefix + "max-backoff", strategy.longest_micros);
+    const int64_t attempts = GetInt(options, prefix + "attempts-before-reset-backoff", -1);
+    if (attempts >= 0) strategy.attempts = static_cast<uint64_t>(attempts);
+  }
+  return strategy;
+}
+
 std::string_view NameOf(PipelineJob::State state) {
   switch (state) {
     case PipelineJob::State::kRunning:
@@ -26,6 +53,10 @@ std::string_view NameOf(PipelineJob::State state) {
       return "FAILED";
     case PipelineJob::State::kStopped:
       return "STOPPED";
+    case PipelineJob::State::kPaused:
+      return "PAUSED";
+    case PipelineJob::State::kRestarting:
+      return "RESTARTING";
   }
   return "";
 }
@@ -85,8 +116,10 @@ std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Pla
   job->number = record.number;
   job->name = record.name;
   job->started_micros = NowMicros();
+  job->restart = StrategyOf(session);
   job->flow = std::make_unique<Dataflow>(plan, flow_options, Environment(false));
   record.flow = job->flow.get();
+  record.session = session;
   std::set<std::string> upstream;
   CollectViews(*plan.root, &upstream);
   record.ends = job->flow->scans_end() &&
@@ -105,6 +138,9 @@ Pipeline& Engine::State::OpenPipeline(uint32_t id) {
   pipeline_options.memory_limit = options.memory_limit;
   pipeline_options.checkpoint_interval_micros = store ? options.checkpoint_interval_micros : 0;
   if (store) pipeline_options.journal_directory = store->directory() + "/journal";
+  if (store && !options.manual) {
+    pipeline_options.on_restarting = [this] { restarts_wanted.Set(); };
+  }
   pipeline_options.on_job_ended = [this](const PipelineJob& job) { NoteEnded(job); };
   pipeline_options.before_seal = [this] {
     std::lock_guard lock(tables_mutex);
@@ -221,7 +257,12 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
     const PipelineJob& job = *pipeline.FindJob(record.number);
     const Dataflow& flow = *job.flow;
     info.state = NameOf(job.state);
-    info.error = job.error;
+    if (job.state != PipelineJob::State::kRunning) info.error = job.error;
+    info.restarts = job.restarts;
+    if (job.state == PipelineJob::State::kRestarting) {
+      info.restart_seconds =
+          std::max(0.0, static_cast<double>(job.restart_micros - NowMicros()) / 1e6);
+    }
     info.rows_in = flow.rows_in();
     info.rows_out = flow.view() ? flow.view()->rows() : flow.rows_out();
     info.late_rows = flow.late_rows();
@@ -250,7 +291,7 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
     const JobRecord* upstream = FindViewJob(name);
     if (!upstream || info.state != "RUNNING") continue;
     const std::string state = InfoOf(*upstream).state;
-    if (state == "FAILED" || state == "STOPPED" || state == "STALLED") info.state = "STALLED";
+    if (state != "RUNNING" && state != "FINISHED") info.state = "STALLED";
   }
   return info;
 }
@@ -287,9 +328,7 @@ void Engine::State::RemoveJob(uint32_t number) {
   std::filesystem::remove_all(SinkDirectory(number), ignored);
   store->DropOperators(operators);
   if (empty) store->DropPipeline(id);
-  const std::pair<std::string, std::optional<std::string>> ended[] = {
-      {"j/" + std::to_string(number), std::nullopt}};
-  store->PutMeta(ended);
+  ForgetState(number);
 }
 
 bool Engine::State::WaitFor(uint32_t number) {
@@ -302,7 +341,9 @@ bool Engine::State::WaitFor(uint32_t number) {
       Pipeline& pipeline = PipelineOf(it->second);
       const PipelineJob::State state =
           pipeline.Between([&] { return pipeline.FindJob(number)->state; });
-      if (state != PipelineJob::State::kRunning) return state != PipelineJob::State::kFailed;
+      const bool runs =
+          state == PipelineJob::State::kRunning || state == PipelineJob::State::kRestarting;
+      if (!runs) return state != PipelineJob::State::kFailed;
       if (options.manual || !it->second.ends) return true;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

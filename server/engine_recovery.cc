@@ -2,7 +2,7 @@
 //
 //   meta "c/NNNNNNNNNN" := kind name sql job pipeline database settings:count (key value)*
 //   (base/codec.h) meta "n/job"        := the next job's number meta "j/N"          := state code
-//   message   of a job that failed or was stopped
+//   message   of a job that failed, was stopped or paused
 // Entries are replayed in the order of their numbers.
 #include <cstdio>
 
@@ -83,7 +83,17 @@ void Engine::State::Relog(const std::string& kind, const std::string& name, uint
 }
 
 void Engine::State::NoteEnded(const PipelineJob& job) {
-  if (!store || job.state == PipelineJob::State::kFinished) return;
+  if (job.state != PipelineJob::State::kFinished) NoteState(job);
+}
+
+void Engine::State::ForgetState(uint32_t job) {
+  const std::pair<std::string, std::optional<std::string>> drop[] = {
+      {"j/" + std::to_string(job), std::nullopt}};
+  if (store) store->PutMeta(drop);
+}
+
+void Engine::State::NoteState(const PipelineJob& job) {
+  if (!store) return;
   Encoder64 out;
   out.Put(static_cast<uint64_t>(job.state));
   out.Put(static_cast<uint64_t>(job.error ? job.error->code : ErrorCode::kInternal));
@@ -103,7 +113,7 @@ void Engine::State::RestoreEndedStates(Pipeline& pipeline) {
     const std::string message = in.String();
     if (job->state == PipelineJob::State::kFailed) job->error = Error(code, message);
     if (job->state == PipelineJob::State::kFailed) job->flow->ReleaseState();
-    job->ended_micros = NowMicros();
+    if (job->state != PipelineJob::State::kPaused) job->ended_micros = NowMicros();
   }
 }
 

@@ -37,14 +37,6 @@ bool LikeMatch(std::string_view pattern, std::string_view text, bool fold) {
   return (pattern[0] == '_' || same) && LikeMatch(pattern.substr(1), text.substr(1), fold);
 }
 
-void KeepLike(const std::optional<ast::LikePattern>& like,
-              std::vector<std::vector<std::string>>* rows) {
-  if (!like) return;
-  std::erase_if(*rows, [&](const std::vector<std::string>& row) {
-    return LikeMatch(like->pattern, row[0], like->kind == ast::LikeKind::kIlike) == like->negated;
-  });
-}
-
 std::string DecoratedType(const Relation& relation, size_t c) {
   const TableColumn& column = relation.columns[c];
   std::string type = column.type.AsNullable().ToString();
@@ -54,6 +46,14 @@ std::string DecoratedType(const Relation& relation, size_t c) {
 }
 
 }  // namespace
+
+void KeepLike(const std::optional<ast::LikePattern>& like,
+              std::vector<std::vector<std::string>>* rows) {
+  if (!like) return;
+  std::erase_if(*rows, [&](const std::vector<std::string>& row) {
+    return LikeMatch(like->pattern, row[0], like->kind == ast::LikeKind::kIlike) == like->negated;
+  });
+}
 
 StatementResult TextResult(std::string kind, std::vector<std::string> columns,
                            const std::vector<std::vector<std::string>>& rows) {
@@ -107,6 +107,7 @@ std::optional<std::pair<std::string, std::vector<std::string>>> Engine::State::N
 }
 
 StatementResult Engine::State::Do(ast::Show& s, const std::string&, Run& run) {
+  if (s.what == "TOPICS") return ShowTopics(s);
   std::lock_guard lock(mutex);
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;

@@ -9,7 +9,9 @@
 #include <map>
 #include <mutex>
 #include <shared_mutex>
+#include <thread>
 
+#include "base/signal.h"
 #include "executor/embedded_table.h"
 #include "executor/pipeline.h"
 #include "parser/ast.h"
@@ -28,6 +30,7 @@ struct JobRecord {
   std::string sink;  // INSERT: the table written to.
   std::vector<std::string> reads;
   std::unique_ptr<Plan> insert_plan;  // INSERT; a view's plan is in its relation.
+  Session session;           // That it was made in.
   bool ends = false;         // By itself: everything it reads, also through views, is bounded.
   Dataflow* flow = nullptr;  // Lives in the pipeline's job.
 };
@@ -56,7 +59,7 @@ struct Engine::State {
 
   // What point reads look at, so that they wait for no statement.
   struct OpenView {
-    View* view;
+    View* view;  // Null while its job is made anew.
     Pipeline* pipeline;
   };
   mutable std::shared_mutex views_mutex;
@@ -91,6 +94,7 @@ struct Engine::State {
   StatementResult Do(ast::Use& s, const std::string& text, Run& run);
   StatementResult Do(ast::JobControl& s, const std::string& text, Run& run);
   StatementResult Do(ast::Flush& s, const std::string& text, Run& run);
+  StatementResult Do(ast::Print& s, const std::string& text, Run& run);
   template <class Other>
   StatementResult Do(Other& s, const std::string& text, Run& run);  // UNSUPPORTED_FEATURE
 
@@ -99,7 +103,7 @@ struct Engine::State {
       const std::string& what, const Session& session) const;
   StatementResult DropFunction(const ast::Drop& s);
   StatementResult DropDatabase(const ast::Drop& s);
-  StatementResult DropJob(const ast::Drop& s);
+  StatementResult DropJob(const ast::Drop& s);  // Unlocked: it waits.
   StatementResult DropRelation(const ast::Drop& s, const Session& session);
   PlanContext ContextOf(const Run& run) const;
   bool recovering = false;
@@ -112,6 +116,11 @@ struct Engine::State {
   bool Deliver(Batch batch, const Run& run, StatementResult* result, uint64_t* left);
   std::map<std::string, std::vector<Batch>> Snapshot(const Plan& plan, StatementResult* result);
   std::vector<Batch> ReadSystemView(const std::string& name);
+
+  // ---- topics (engine_topics.cc)
+  Options KafkaOptions(const std::vector<ast::Option>& with) const;
+  StatementResult ShowTopics(const ast::Show& s);
+  void PrintTopic(const ast::Print& s, Options options, const Run& run, StatementResult* result);
 
   // ---- tables without a connector (engine_tables.cc)
   std::shared_ptr<EmbeddedTable> TableOf(const Relation& relation);
@@ -137,6 +146,32 @@ struct Engine::State {
   JobRecord* FindViewJob(std::string_view view);
   JobInfo InfoOf(const JobRecord& record);
   void StopJob(JobRecord& record);
+
+  // ---- life cycle (engine_lifecycle.cc)
+  JobRecord& GetJob(std::string_view id_or_name, std::optional<SourceRange> range = {});
+  // Unlocks while it waits.
+  JobInfo ControlJob(std::string_view id_or_name, JobCommand command,
+                     std::optional<SourceRange> range = {});
+  std::string ControlJobs(JobCommand command);  // All that can be; says which.
+  void PauseJob(JobRecord& record);
+  void ResumeJob(JobRecord& record);
+  void RestartJob(JobRecord& record);
+  void CheckUpstream(const JobRecord& record, std::string_view what);
+  PipelineJob::State StateOf(const JobRecord& record);
+  // Until what its sinks have committed has left; whether it has.
+  bool AwaitDrained(uint32_t job, int64_t wait_micros);
+  bool AwaitEnd(uint32_t job, int64_t wait_micros);
+  // Makes the pipeline's jobs anew from the last checkpoint and the journal.
+  void RestartPipeline(uint32_t id);
+  bool TryMakeJobs(uint32_t pipeline, std::vector<std::unique_ptr<PipelineJob>>* made);
+  void Supervise();
+  // Restarts what is due; returns when something will be.
+  int64_t RestartDue();
+  void NoteState(const PipelineJob& job);  // As the next start of the server is to find it.
+  void ForgetState(uint32_t job);
+  Signal restarts_wanted;
+  std::atomic<bool> supervising = false;
+  std::thread supervisor;
   void RemoveJob(uint32_t number);
   void CheckUnused(const std::string& table, SourceRange range) const;
   // At once when the job never ends by itself.
@@ -156,6 +191,10 @@ struct Engine::State {
 
   void Flush();
 };
+
+// Keeps the rows whose first column matches.
+void KeepLike(const std::optional<ast::LikePattern>& like,
+              std::vector<std::vector<std::string>>* rows);
 
 // Rows of text, for SHOW and its like.
 StatementResult TextResult(std::string kind, std::vector<std::string> columns,

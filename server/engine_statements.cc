@@ -33,7 +33,8 @@ bool IsKnownSetting(std::string_view key) {
                                          "table.exec.emit.early-fire.enabled",
                                          "table.exec.emit.early-fire.delay",
                                          "table.dml-sync"};
-  return std::ranges::find(kKnown, key) != std::end(kKnown);
+  return key.starts_with("restart-strategy.") ||
+         std::ranges::find(kKnown, key) != std::end(kKnown);
 }
 
 bool IsFlinkSetting(std::string_view key) {
@@ -192,17 +193,41 @@ StatementResult Engine::State::DropDatabase(const ast::Drop& s) {
 }
 
 StatementResult Engine::State::DropJob(const ast::Drop& s) {
-  const JobRecord* record = FindJob(s.name.parts.back().text);
-  if (!record && s.if_exists) return Done("drop_job", "Nothing to drop.");
-  if (!record) throw Error(ErrorCode::kNotFound, "there is no such job", s.name.range);
-  if (record->kind != "INSERT") {
-    throw Error(ErrorCode::kConflict, "the job feeds a materialized view", s.name.range,
-                "use DROP MATERIALIZED VIEW");
+  constexpr int64_t kDrainMicros = 30'000'000;
+  std::string name;
+  uint32_t number = 0;
+  bool was_stopped = false;
+  {
+    std::lock_guard lock(mutex);
+    JobRecord* record = FindJob(s.name.parts.back().text);
+    if (!record && s.if_exists) return Done("drop_job", "Nothing to drop.");
+    if (!record) throw Error(ErrorCode::kNotFound, "there is no such job", s.name.range);
+    if (record->kind != "INSERT") {
+      throw Error(ErrorCode::kConflict, "the job feeds a materialized view", s.name.range,
+                  "use DROP MATERIALIZED VIEW");
+    }
+    name = record->name;
+    number = record->number;
+    // What it gave so far is sealed, and leaves with that.
+    const PipelineJob::State state = StateOf(*record);
+    was_stopped = state == PipelineJob::State::kStopped;
+    // A job that restarts has sealed what it has.
+    if (state != PipelineJob::State::kRestarting) StopJob(*record);
   }
-  const std::string name = record->name;
+  std::vector<Notice> notices;
+  if (!AwaitDrained(number, kDrainMicros)) {
+    if (!was_stopped) {
+      throw Error(ErrorCode::kNotReady,
+                  "job \"" + name + "\" is stopped, but where its last results go does not answer",
+                  s.name.range, "DROP it when that is back; dropped now, they are lost");
+    }
+    notices.push_back({"RESULTS_LOST", "its last results had not left", s.name.range});
+  }
+  std::lock_guard lock(mutex);
+  if (!jobs.contains(number)) return Done("drop_job", "Nothing to drop.");
   Unlog("insert", name);
-  RemoveJob(record->number);
-  return Done("drop_job", "Job " + name + " dropped.");
+  RemoveJob(number);
+  return Done("drop_job", "Job " + name + " dropped.", std::move(notices));
 }
 
 StatementResult Engine::State::DropRelation(const ast::Drop& s, const Session& session) {
@@ -242,14 +267,13 @@ StatementResult Engine::State::DropRelation(const ast::Drop& s, const Session& s
 }
 
 StatementResult Engine::State::Do(ast::Drop& s, const std::string&, Run& run) {
+  if (s.kind == ast::ObjectKind::kJob) return DropJob(s);
   std::lock_guard lock(mutex);
   switch (s.kind) {
     case ast::ObjectKind::kFunction:
       return DropFunction(s);
     case ast::ObjectKind::kDatabase:
       return DropDatabase(s);
-    case ast::ObjectKind::kJob:
-      return DropJob(s);
     case ast::ObjectKind::kTable:
     case ast::ObjectKind::kView:
     case ast::ObjectKind::kMaterializedView:
@@ -323,21 +347,22 @@ StatementResult Engine::State::Do(ast::Use& s, const std::string&, Run& run) {
 }
 
 StatementResult Engine::State::Do(ast::JobControl& s, const std::string&, Run&) {
-  std::lock_guard lock(mutex);
-  if (s.action != ast::JobAction::kStop && s.action != ast::JobAction::kTerminate) {
-    throw Error(ErrorCode::kUnsupportedFeature, "PAUSE and RESUME are not supported yet");
+  if (s.savepoint) {
+    throw Error(ErrorCode::kUnsupportedFeature, "savepoints are not offered", {},
+                "STOP JOB keeps the job's state; RESUME JOB goes on from it");
   }
-  if (s.savepoint || s.drain || !s.job) {
-    throw Error(ErrorCode::kUnsupportedFeature,
-                "STOP JOB takes one job, without SAVEPOINT and DRAIN, so far");
-  }
-  JobRecord* record = FindJob(s.job->text);
-  if (!record) {
-    throw Error(ErrorCode::kNotFound, "job \"" + s.job->text + "\" does not exist", s.job->range);
-  }
-  StopJob(*record);
-  StatementResult result = Done("stop_job", "Job " + record->name + " stopped.");
-  result.job = InfoOf(*record);
+  const bool stops = s.action == ast::JobAction::kStop || s.action == ast::JobAction::kTerminate;
+  const JobCommand command = s.drain                                ? JobCommand::kDrain
+                             : stops                                ? JobCommand::kStop
+                             : s.action == ast::JobAction::kPause   ? JobCommand::kPause
+                                                                    : JobCommand::kResume;
+  const std::string kind = stops                                ? "stop_job"
+                           : command == JobCommand::kPause      ? "pause_job"
+                                                                : "resume_job";
+  if (!s.job) return Done(kind, ControlJobs(command));
+  StatementResult result = Done(kind, "");
+  result.job = ControlJob(s.job->text, command, s.job->range);
+  result.message = "Job " + result.job->name + " is " + result.job->state + ".";
   return result;
 }
 

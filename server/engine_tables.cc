@@ -1,4 +1,8 @@
 // Tables without a connector: INSERT, UPDATE, DELETE and ingested rows.
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
 #include "server/engine_state.h"
 
 namespace millrace {
@@ -70,7 +74,7 @@ std::string Engine::State::TableDirectory(const std::string& name) const {
   return (store ? store->directory() : scratch_directory) + "/tables/" + name;
 }
 
-uint64_t Engine::InsertRows(const std::string& name, const Batch& rows) {
+AppendedRows Engine::InsertRows(const std::string& name, const Batch& rows, const RequestKey* key) {
   std::shared_ptr<EmbeddedTable> table;
   {
     std::lock_guard lock(state_->mutex);
@@ -78,7 +82,54 @@ uint64_t Engine::InsertRows(const std::string& name, const Batch& rows) {
     if (!relation) throw Error(ErrorCode::kNotFound, "table \"" + name + "\" does not exist");
     table = state_->TableOf(*relation);
   }
-  return table->Insert(rows);
+  return table->Insert(rows, key);
+}
+
+namespace {
+
+// Calls `done` until it says so or the time is over; whether it did.
+bool Await(int64_t wait_micros, const std::atomic<bool>& stop, const std::function<bool()>& done) {
+  const int64_t deadline = NowMicros() + wait_micros;
+  while (!done()) {
+    if (NowMicros() >= deadline || stop) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+}  // namespace
+
+bool Engine::AwaitRows(const std::string& name, uint64_t end, int64_t wait_micros) {
+  return Await(wait_micros, state_->shutting_down, [&] {
+    std::lock_guard lock(state_->mutex);
+    const Relation* relation = state_->catalog.Find(name);
+    if (!relation || !relation->embedded() || state_->TableOf(*relation)->log_rows() < end) {
+      throw Error(ErrorCode::kCursorExpired, "the token is of a table that is not there any more");
+    }
+    return std::ranges::all_of(state_->pipelines, [&](auto& entry) {
+      Pipeline& pipeline = *entry.second;
+      return pipeline.Between([&] {
+        return std::ranges::all_of(pipeline.jobs(), [&](const auto& job) {
+          const bool runs = job->state == PipelineJob::State::kRunning ||
+                            job->state == PipelineJob::State::kRestarting;
+          return !runs || job->flow->RowsRead(name).value_or(end) >= end;
+        });
+      });
+    });
+  });
+}
+
+bool Engine::AwaitStep(const std::string& name, uint64_t step, int64_t wait_micros) {
+  return Await(wait_micros, state_->shutting_down, [&] {
+    std::shared_lock lock(state_->views_mutex);
+    const auto found = state_->views.find(name);
+    if (found == state_->views.end()) {
+      throw Error(ErrorCode::kNotFound, "materialized view \"" + name + "\" does not exist");
+    }
+    if (found->second.view == nullptr) return false;
+    std::shared_lock view_lock(found->second.pipeline->view_lock());
+    return found->second.view->published_step() >= step;
+  });
 }
 
 Schema Engine::InsertSchema(const std::string& table) const {

@@ -428,6 +428,7 @@ class HttpServer::Server final : public httplib::Server {
     request.accept = Header(from, "Accept");
     request.content_type = Header(from, "Content-Type");
     request.request_id = Header(from, "X-Request-Id");
+    request.idempotency_key = Header(from, "Idempotency-Key");
     request.body = std::move(body);
     request.body_too_large = too_large;
     HttpResponse response;

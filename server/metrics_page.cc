@@ -138,7 +138,8 @@ void AppendLag(const std::vector<JobInfo>& jobs, Page* page) {
 
 void AppendStates(const std::vector<JobInfo>& jobs, Page* page) {
   std::map<std::string, uint64_t> states{
-      {"RUNNING", 0}, {"FINISHED", 0}, {"FAILED", 0}, {"STOPPED", 0}};
+      {"RUNNING", 0}, {"PAUSED", 0},  {"RESTARTING", 0},
+      {"FINISHED", 0}, {"FAILED", 0}, {"STOPPED", 0}};
   for (const JobInfo& job : jobs) ++states[job.state];
   page->Metric("millrace_pipelines", "gauge", "Pipelines by state.");
   for (const auto& [state, count] : states) {

@@ -86,6 +86,10 @@ void AnswerJson(std::string json, Call* call);
 // Throws Error(kBadRequest) when the call has parameters other than these.
 void AllowParameters(const Call& call, std::initializer_list<std::string_view> names);
 
+// Waits, up to the time that `wait` names, until what the token or snapshot id stands for can be
+// read in `view` ("": everywhere); whether it can. Throws Error(kBadRequest | kCursorExpired).
+bool AwaitToken(Api& api, const std::string& token, const std::string& view, int64_t wait_micros);
+
 // The handlers of routes.cc's table.
 void HandleSql(Api& api, Call* call);
 void HandleValidate(Api& api, Call* call);
@@ -94,6 +98,8 @@ void HandleTableRows(Api& api, Call* call);
 void HandleJobs(Api& api, Call* call);
 void HandleJob(Api& api, Call* call);
 void HandleStopJob(Api& api, Call* call);
+void HandleJobAction(Api& api, Call* call);
+void HandleToken(Api& api, Call* call);
 void HandleCatalog(Api& api, Call* call);
 void HandleCatalogObject(Api& api, Call* call);
 void HandleInfo(Api& api, Call* call);

@@ -1,6 +1,10 @@
 // Jobs, the catalog, rows for tables, and what the server says of itself.
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
+#include "base/hash.h"
 #include "base/json_text.h"
 #include "server/ingest.h"
 #include "server/routes.h"
@@ -9,6 +13,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kMostRejects = 1000;  // That a response lists.
+constexpr int64_t kLongestWaitMicros = 60'000'000;
 
 void AppendRejects(const std::vector<RejectedRow>& rejected, JsonWriter* json) {
   json->Key("rejected").BeginArray();
@@ -41,6 +46,37 @@ const std::string* FindParameter(const Call& call, std::string_view name) {
     if (key == name) return &value;
   }
   return nullptr;
+}
+
+// "END.TABLE", both in hexadecimal digits: the rows of the table's log up to that number.
+std::string TokenOf(const std::string& table, uint64_t end) {
+  std::string token = fmt::format("{:x}.", end);
+  for (unsigned char c : table) fmt::format_to(std::back_inserter(token), "{:02x}", c);
+  return token;
+}
+
+// "" when it is none.
+std::string TextOfHex(std::string_view hex) {
+  std::string text;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    unsigned byte = 0;
+    const auto [end, error] = std::from_chars(hex.data() + i, hex.data() + i + 2, byte, 16);
+    if (error != std::errc{} || end != hex.data() + i + 2) return "";
+    text.push_back(static_cast<char>(byte));
+  }
+  return hex.size() % 2 == 0 ? text : "";
+}
+
+// The request's Idempotency-Key, with what makes two requests the same.
+std::optional<RequestKey> KeyOf(const HttpRequest& request, const std::string* header) {
+  constexpr size_t kLongest = 255;
+  if (request.idempotency_key.empty()) return std::nullopt;
+  if (request.idempotency_key.size() > kLongest) {
+    throw Error(ErrorCode::kBadRequest, "the Idempotency-Key is longer than 255 bytes");
+  }
+  std::string sent(request.content_type);
+  sent.append(header != nullptr ? "?header=" + *header : "").append(1, '\0').append(request.body);
+  return RequestKey{std::string(request.idempotency_key), HashBytes(sent)};
 }
 
 // default_catalog.default_database.x is x.
@@ -83,6 +119,7 @@ void HandleTableRows(Api& api, Call* call) {
   const bool skip = on_error != nullptr && *on_error == "skip";
   const Schema schema = api.engine().InsertSchema(table);
   call->text = call->request.body;
+  const std::optional<RequestKey> key = KeyOf(call->request, header);
   const IngestRows rows =
       DecodeRows(call->request.body, MediaType(call->request.content_type),
                  header == nullptr || ParseFlag("header", *header), table, schema);
@@ -91,11 +128,48 @@ void HandleTableRows(Api& api, Call* call) {
   JsonWriter json(&body);
   json.BeginObject().Field("accepted", rows.rows.size);
   AppendRejects(rows.rejected, &json);
-  json.Key("first_row");
-  rows.rows.size > 0 ? json.Unsigned(api.engine().InsertRows(table, rows.rows)) : json.Null();
+  if (rows.rows.size > 0) {
+    const AppendedRows appended =
+        api.engine().InsertRows(table, rows.rows, key ? &*key : nullptr);
+    json.Field("first_row", appended.first_row).Field("repeated", appended.repeated);
+    json.Field("token", TokenOf(table, appended.end_row));
+  } else {
+    json.Key("first_row").Null().Field("repeated", false).Key("token").Null();
+  }
   json.Field("request_id", call->request_id).EndObject();
   call->rows = rows.rows.size;
   AnswerJson(std::move(body), call);
+}
+
+bool AwaitToken(Api& api, const std::string& token, const std::string& view, int64_t wait_micros) {
+  uint64_t number = 0;
+  const bool snapshot = token.starts_with("s_");
+  const size_t begin = snapshot ? 2 : 0;
+  const size_t end = snapshot ? token.size() : std::min(token.find('.'), token.size());
+  const char* const digits = token.data() + begin;
+  const auto parsed = std::from_chars(digits, token.data() + end, number, 16);
+  const bool good = parsed.ec == std::errc{} && parsed.ptr == token.data() + end && end > begin;
+  const std::string table = good && !snapshot ? TextOfHex(token.substr(std::min(end + 1, token.size()))) : "";
+  if (!good || (snapshot ? view.empty() : table.empty())) {
+    throw Error(ErrorCode::kBadRequest, "\"" + token + "\" is no token", {},
+                "a token comes with the answer to POST /v1/tables/NAME/rows");
+  }
+  return snapshot ? api.engine().AwaitStep(view, number, wait_micros)
+                  : api.engine().AwaitRows(table, number, wait_micros);
+}
+
+void HandleToken(Api& api, Call* call) {
+  AllowParameters(*call, {"wait"});
+  const std::string* wait = FindParameter(*call, "wait");
+  Options options;
+  if (wait != nullptr) options["wait"].value = *wait;
+  const int64_t micros =
+      std::clamp<int64_t>(GetDurationMicros(options, "wait", 0), 0, kLongestWaitMicros);
+  const bool done = AwaitToken(api, call->arguments[0], "", micros);
+  std::string body;
+  JsonWriter(&body).BeginObject().Field("state", done ? "done" : "pending").EndObject();
+  AnswerJson(std::move(body), call);
+  if (!done) call->response->status = 202;
 }
 
 void HandleJobs(Api& api, Call* call) {
@@ -115,12 +189,46 @@ void HandleJob(Api& api, Call* call) {
   AnswerJson(std::move(body), call);
 }
 
+namespace {
+
+void Control(Api& api, JobCommand command, Call* call) {
+  std::string body;
+  AppendJsonJob(api.engine().ControlJob(call->arguments[0], command), &body);
+  AnswerJson(std::move(body), call);
+}
+
+}  // namespace
+
 void HandleStopJob(Api& api, Call* call) {
   AllowParameters(*call, {});
-  std::string body;
-  AppendJsonJob(api.engine().StopJob(call->arguments[0]), &body);
-  AnswerJson(std::move(body), call);
-  if (call->request.method == "POST") call->response->status = 202;
+  Control(api, JobCommand::kStop, call);
+}
+
+void HandleJobAction(Api& api, Call* call) {
+  const std::string& action = call->arguments[1];
+  constexpr std::pair<std::string_view, JobCommand> kActions[] = {
+      {"pause", JobCommand::kPause},     {"resume", JobCommand::kResume},
+      {"start", JobCommand::kResume},    {"stop", JobCommand::kStop},
+      {"cancel", JobCommand::kStop},     {"restart", JobCommand::kRestart},
+      {"checkpoint", JobCommand::kCheckpoint}};
+  const auto known = std::find_if(std::begin(kActions), std::end(kActions),
+                                  [&](const auto& pair) { return pair.first == action; });
+  if (known == std::end(kActions)) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, command] : kActions) names.push_back(name);
+    throw Error(ErrorCode::kNotFound, "a job has no action \"" + action + "\"", {},
+                DidYouMean(action, names));
+  }
+  JobCommand command = known->second;
+  if (action == "stop") {
+    AllowParameters(*call, {"drain"});
+    const std::string* drain = FindParameter(*call, "drain");
+    if (drain != nullptr && ParseFlag("drain", *drain)) command = JobCommand::kDrain;
+  } else {
+    AllowParameters(*call, {});
+  }
+  Control(api, command, call);
+  call->response->status = 202;
 }
 
 void HandleCatalog(Api& api, Call* call) {

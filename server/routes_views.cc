@@ -13,12 +13,14 @@ namespace millrace {
 namespace {
 
 constexpr size_t kDefaultLimit = 1000;
+constexpr int64_t kSnapshotWaitMicros = 10'000'000;
 
 // The parameters, sorted out.
 struct ViewRequest {
   std::vector<std::string> columns;                         // Empty: all.
   std::vector<std::pair<std::string, std::string>> equals;  // Column, value.
   std::string filter, order_by, page_token;
+  std::string min_snapshot;
   size_t limit = kDefaultLimit;
   JsonStyle style;
 };
@@ -47,6 +49,8 @@ ViewRequest ReadRequest(const Call& call) {
       request.order_by = value;
     } else if (name == "page_token") {
       request.page_token = value;
+    } else if (name == "min_snapshot") {
+      request.min_snapshot = value;
     } else if (name == "limit") {
       request.limit = ParseCount(name, value);
     } else if (!ReadStyle(name, value, &request.style)) {
@@ -76,7 +80,8 @@ const Field& FindColumn(const Schema& schema, const std::string& name) {
   for (const Field& field : schema) {
     if (field.name == name) return field;
   }
-  std::vector<std::string_view> names{"columns", "filter", "order_by", "limit", "page_token"};
+  std::vector<std::string_view> names{"columns", "filter",     "order_by",
+                                      "limit",   "page_token", "min_snapshot"};
   for (const Field& field : schema) names.push_back(field.name);
   throw Error(ErrorCode::kColumnNotFound, "column \"" + name + "\" does not exist", {},
               DidYouMean(name, names));
@@ -258,6 +263,10 @@ void Answer(const StatementResult& result, const JsonStyle& style, const std::st
 void HandleViewRows(Api& api, Call* call) {
   const std::string& name = call->arguments[0];
   const ViewRequest request = ReadRequest(*call);
+  if (!request.min_snapshot.empty() &&
+      !AwaitToken(api, request.min_snapshot, name, kSnapshotWaitMicros)) {
+    throw Error(ErrorCode::kTimeout, "what \"min_snapshot\" names is not to be seen yet");
+  }
   const Api::KeyColumns key = api.KeyOf(name);
   if (const auto values = PointKey(request, *key)) {
     StatementResult result = api.engine().Lookup(name, *values);

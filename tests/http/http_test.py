@@ -726,6 +726,166 @@ class LifeTest(unittest.TestCase):
         self.assertEqual(rows, [[1, 2], [2, 1]])
         self.assertEqual(server.stop(signal.SIGINT), 0)
 
+    def call(self, server, method, path, body=None, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        try:
+            connection.request(method, path, body,
+                               {name.replace("_", "-"): v for name, v in headers.items()})
+            return Response(connection.getresponse())
+        finally:
+            connection.close()
+
+    def post_rows(self, server, table, body, key=None):
+        headers = {"Idempotency_Key": key} if key else {}
+        return self.call(server, "POST", f"/v1/tables/{table}/rows", body,
+                         Content_Type="application/x-ndjson", **headers)
+
+    def test_idempotency_keys_survive_restarts(self):
+        server = Server(self.home)
+        self.query(server, "CREATE TABLE t (a INT); "
+                           "CREATE TABLE k (a INT PRIMARY KEY NOT ENFORCED, b INT); "
+                           "CREATE MATERIALIZED VIEW v AS SELECT COUNT(*) AS n FROM t")
+        first = self.post_rows(server, "t", '{"a":1}\n{"a":2}', "one").json
+        self.assertEqual((first["accepted"], first["repeated"]), (2, False))
+        keyed = self.post_rows(server, "k", '{"a":1,"b":1}', "one").json
+        self.post_rows(server, "k", '{"a":1,"b":2}')
+        for _ in range(2):
+            again = self.post_rows(server, "t", '{"a":1}\n{"a":2}', "one").json
+            self.assertEqual((again["first_row"], again["token"], again["repeated"]),
+                             (first["first_row"], first["token"], True))
+            again = self.post_rows(server, "k", '{"a":1,"b":1}', "one").json
+            self.assertEqual((again["token"], again["repeated"]), (keyed["token"], True))
+            other = self.post_rows(server, "t", '{"a":3}', "one")
+            self.assertEqual((other.status, other.json["error"]["code"]), (409, "CONFLICT"))
+            server.stop(signal.SIGKILL)
+            server = Server(self.home)
+        rejected = self.post_rows(server, "t", "broken", "two")
+        self.assertEqual(rejected.status, 400)
+        self.assertFalse(self.post_rows(server, "t", '{"a":3}', "two").json["repeated"])
+        rows = self.query(server, "FLUSH; SELECT n FROM v")["results"][-1]["rows"]
+        self.assertEqual(rows, [[3]])
+        self.assertEqual(self.query(server, "SELECT b FROM k")["results"][-1]["rows"], [[2]])
+        self.assertEqual(server.stop(), 0)
+
+    def test_reads_of_own_writes(self):
+        server = Server(self.home)
+        self.query(server, "CREATE TABLE t (a INT); "
+                           "CREATE MATERIALIZED VIEW v AS SELECT COUNT(*) AS n FROM t; "
+                           "CREATE MATERIALIZED VIEW w AS SELECT n + 1 AS m FROM v")
+        for n in range(1, 20):
+            token = self.post_rows(server, "t", '{"a":1}').json["token"]
+            if n % 2:
+                answer = self.call(server, "GET", f"/v1/tokens/{token}?wait=30s")
+                self.assertEqual((answer.status, answer.json["state"]), (200, "done"))
+                rows = self.call(server, "GET", "/v1/views/w/rows").json
+            else:
+                rows = self.call(server, "GET", f"/v1/views/w/rows?min_snapshot={token}").json
+            self.assertEqual(rows["rows"], [[n + 1]])
+        snapshot = rows["snapshot"]["id"]
+        again = self.call(server, "GET", f"/v1/views/w/rows?min_snapshot={snapshot}")
+        self.assertEqual(again.json["rows"], [[20]])
+        self.query(server, "STOP JOB 'w'; STOP JOB 'v'")
+        token = self.post_rows(server, "t", '{"a":1}').json["token"]
+        self.assertEqual(self.call(server, "GET", f"/v1/tokens/{token}").status, 200)
+        self.assertEqual(self.call(server, "GET", "/v1/tokens/nonsense").status, 400)
+        self.query(server, "DROP MATERIALIZED VIEW w; DROP MATERIALIZED VIEW v; DROP TABLE t")
+        gone = self.call(server, "GET", f"/v1/tokens/{token}")
+        self.assertEqual((gone.status, gone.json["error"]["code"]), (410, "CURSOR_EXPIRED"))
+        self.assertEqual(server.stop(), 0)
+
+    def state(self, server, job):
+        return self.call(server, "GET", f"/v1/jobs/{job}").json["state"]
+
+    def test_paused_jobs(self):
+        server = Server(self.home)
+        self.query(server, "CREATE TABLE t (a INT); "
+                           "CREATE MATERIALIZED VIEW v AS SELECT SUM(a) AS s FROM t; "
+                           "CREATE MATERIALIZED VIEW w AS SELECT s + 1 AS x FROM v; "
+                           "INSERT INTO t VALUES (1), (2); FLUSH")
+        def read():
+            return [self.call(server, "GET", f"/v1/views/{view}/rows").json["rows"]
+                    for view in "vw"]
+        answer = self.call(server, "POST", "/v1/jobs/w/pause")
+        self.assertEqual((answer.status, answer.json["error"]["code"]), (409, "CONFLICT"))
+        answer = self.call(server, "POST", "/v1/jobs/v/pause")
+        self.assertEqual((answer.status, answer.json["state"]), (202, "PAUSED"))
+        self.query(server, "INSERT INTO t VALUES (10); FLUSH")
+        self.assertEqual([self.state(server, "v"), self.state(server, "w"), *read()],
+                         ["PAUSED", "STALLED", [[3]], [[4]]])
+        server.stop(signal.SIGKILL)
+        server = Server(self.home)
+        self.assertEqual([self.state(server, "v"), self.state(server, "w"), *read()],
+                         ["PAUSED", "STALLED", [[3]], [[4]]])
+        self.query(server, "RESUME JOB v; FLUSH")
+        self.assertEqual([self.state(server, "v"), *read()], ["RUNNING", [[13]], [[14]]])
+        self.assertEqual(self.call(server, "POST", "/v1/jobs/w/restart").json["state"], "RUNNING")
+        self.query(server, "INSERT INTO t VALUES (100); FLUSH")
+        self.assertEqual(read(), [[[113]], [[114]]])
+        self.query(server, "STOP JOB 'v'; INSERT INTO t VALUES (1000); FLUSH; RESUME v; FLUSH")
+        self.assertEqual(read(), [[[1113]], [[1114]]])
+        self.query(server, "PAUSE ALL")
+        self.assertEqual([self.state(server, "v"), self.state(server, "w")], ["PAUSED", "PAUSED"])
+        self.query(server, "RESUME ALL")
+        self.assertEqual([self.state(server, "v"), self.state(server, "w")], ["RUNNING", "RUNNING"])
+        before = self.call(server, "GET", "/v1/jobs/v").json["checkpoints"]
+        answer = self.call(server, "POST", "/v1/jobs/v/checkpoint")
+        self.assertGreater(answer.json["checkpoints"], before)
+        wrong = self.call(server, "POST", "/v1/jobs/v/pauze")
+        self.assertEqual((wrong.status, wrong.json["error"]["hint"]), (404, 'did you mean "pause"?'))
+        self.assertEqual(server.stop(), 0)
+
+    def test_drained_jobs_close_their_windows(self):
+        server = Server(self.home)
+        self.query(server, """
+            CREATE TABLE t (a INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts);
+            CREATE MATERIALIZED VIEW v AS SELECT window_start, SUM(a) AS s
+            FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE))
+            GROUP BY window_start, window_end EMIT ON WINDOW CLOSE;
+            INSERT INTO t VALUES (1, TIMESTAMP '2026-01-01 00:00:01'); FLUSH""")
+        rows = lambda: self.call(server, "GET", "/v1/views/v/rows?columns=s").json["rows"]
+        self.assertEqual(rows(), [])
+        drained = self.query(server, "STOP JOB 'v' WITH DRAIN")["results"][-1]["job"]["state"]
+        self.assertEqual((drained, rows()), ("FINISHED", [[1]]))
+        server.stop(signal.SIGKILL)
+        server = Server(self.home)
+        self.assertEqual((self.state(server, "v"), rows()), ("FINISHED", [[1]]))
+        again = self.query(server, "RESUME JOB v")
+        self.assertEqual(again["error"]["code"], "CONFLICT")
+        self.assertEqual(server.stop(), 0)
+
+    def test_jobs_restart_when_their_files_are_back(self):
+        out = self.home / "out"
+        server = Server(self.home, "--checkpoint-interval", "50 ms")
+        self.query(server, f"""
+            SET 'restart-strategy.exponential-delay.initial-backoff' = '50 ms';
+            SET 'restart-strategy.exponential-delay.max-backoff' = '100 ms';
+            CREATE TABLE t (a INT);
+            CREATE TABLE o (a INT) WITH ('connector' = 'filesystem', 'path' = '{out}',
+              'format' = 'csv', 'sink.rolling-policy.rollover-interval' = '1 ms');
+            INSERT INTO o SELECT a FROM t;
+            INSERT INTO t VALUES (1); FLUSH""")
+        self.await_state(server, "o", "RUNNING")
+        os.rename(out, self.home / "away")
+        (self.home / "out").write_text("in the way")
+        self.query(server, "INSERT INTO t VALUES (2); FLUSH")
+        self.await_state(server, "o", "RESTARTING")
+        job = self.call(server, "GET", "/v1/jobs/o").json
+        self.assertEqual(job["error"]["code"], "IO_ERROR")
+        self.assertGreater(job["restarts"], 0)
+        out.unlink()
+        os.rename(self.home / "away", out)
+        self.await_state(server, "o", "RUNNING")
+        self.query(server, "INSERT INTO t VALUES (3); FLUSH; STOP JOB 'o' WITH DRAIN")
+        lines = sorted(line for part in out.glob("part-*") for line in part.read_text().split())
+        self.assertEqual(lines, ["1", "2", "3"])
+        self.assertEqual(server.stop(), 0)
+
+    def await_state(self, server, job, state):
+        deadline = time.monotonic() + START_SECONDS
+        while self.state(server, job) != state:
+            self.assertLess(time.monotonic(), deadline, self.call(server, "GET", f"/v1/jobs/{job}").text)
+            time.sleep(0.01)
+
     def test_stops_with_idle_and_streaming_clients(self):
         init = self.home / "init.sql"
         init.write_text(SETUP)

@@ -474,6 +474,23 @@ class SinkTest(KafkaTest):
         BROKER.produce(self.input, [(0, None, {"id": 1000})])
         await_equal(list(range(1001)), lambda: [row["id"] for row in self.written()])
 
+    def test_stopped_and_dropped_jobs_lose_nothing(self):
+        self.make_topics(1)
+        self.table("source", "id BIGINT", JSON, EARLIEST, topic=self.input)
+        self.table("target", "id BIGINT", JSON, *exactly_once(self.topic), topic=self.output)
+        # Only the last checkpoint, which stopping takes, can bring them out.
+        self.assertEqual(self.server.stop(), 0)
+        self.server = Server(self.home, "1 h")
+        expected = []
+        for life, end in enumerate(("STOP JOB 'target'; DROP JOB target", "DROP JOB target",
+                                    "STOP JOB 'target' WITH DRAIN; DROP JOB target")):
+            self.server.sql("INSERT INTO target SELECT id FROM source")
+            BROKER.produce(self.input, [(0, None, {"id": life * 10 + i}) for i in range(10)])
+            expected += list(range((life + 1) * 10))
+            await_equal((life + 1) * 10, lambda: self.server.job("target")["rows_out"])
+            self.server.sql(end)
+            self.assertEqual(sorted(row["id"] for row in self.written()), sorted(expected))
+
     def test_second_process_is_fenced(self):
         self.make_topics(1)
         self.table("target", "id BIGINT", JSON, *exactly_once("the-same"), topic=self.output)
@@ -658,6 +675,89 @@ class UpsertTest(KafkaTest):
         self.server.sql("CREATE TABLE rows (k INT, v INT)")
         self.assertIn("keeps one for each k", self.server.error(
             "INSERT INTO target SELECT MAX(k), v FROM rows GROUP BY v")["message"])
+
+
+def debezium(before, after, op):
+    return {"before": before, "after": after, "op": op}
+
+
+class ChangeTest(KafkaTest):
+    """Topics of changes: rows that come and go."""
+
+    def apply(self, topic):
+        """What is left of the topic's changes; no row goes that did not come."""
+        rows = {}
+        for _, _, _, value in BROKER.consume(topic):
+            change = json.loads(value)
+            row = tuple((change["before"] or change["after"]).values())
+            rows[row] = rows.get(row, 0) + (1 if change["op"] == "c" else -1)
+            self.assertGreaterEqual(rows[row], 0, f"{row} goes and was not there")
+        return {row for row, count in rows.items() if count > 0}
+
+    def test_changes_in_and_out(self):
+        BROKER.create(self.topic, 2)
+        a, b, c = ({"id": i, "k": k} for i, k in ((1, "x"), (2, "x"), (3, "y")))
+        BROKER.produce(self.topic, [(0, 1, debezium(None, a, "c")), (1, 2, debezium(None, b, "r")),
+                                    (0, 3, debezium(None, c, "c")), (1, 2, "no change"),
+                                    (1, 2, None)])
+        self.table("src", "id BIGINT, k STRING", "'format' = 'debezium-json'", EARLIEST)
+        once = exactly_once(self.topic)
+        for name, options in (("keyed", ("'key.format' = 'json'", "'key.fields' = 'k'", *once)),
+                              ("plain", once)):
+            BROKER.create(f"{self.topic}_{name}", 3)
+            self.table(name, "k STRING, n BIGINT", "'value.format' = 'debezium-json'", *options,
+                       topic=f"{self.topic}_{name}")
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT id, k FROM src")
+        for name in ("keyed", "plain"):
+            self.server.sql(f"INSERT INTO {name} SELECT k, COUNT(*) FROM src GROUP BY k")
+        self.await_rows("v", [(1, "x"), (2, "x"), (3, "y")])
+        for name in ("keyed", "plain"):
+            await_equal({("x", 2), ("y", 1)}, lambda: self.apply(f"{self.topic}_{name}"))
+        self.restart()
+        moved = {"id": 1, "k": "y"}
+        BROKER.produce(self.topic, [(0, 1, debezium(a, moved, "u")), (1, 2, debezium(b, None, "d"))])
+        self.await_rows("v", [(1, "y"), (3, "y")])
+        for name in ("keyed", "plain"):
+            await_equal({("y", 2)}, lambda: self.apply(f"{self.topic}_{name}"))
+        # In one partition, so that their order is theirs.
+        self.assertEqual({0}, {p for p, _, _, _ in BROKER.consume(f"{self.topic}_plain")})
+        self.assertEqual([(f"{self.topic}/1", "1", "no change")], self.rows_of_errors("src"))
+
+    def rows_of_errors(self, table):
+        return self.server.sql(
+            f"SELECT `partition`, position, CAST(raw AS STRING) AS raw FROM {table}$errors")
+
+    def test_refused(self):
+        self.table("rows", "k INT, n BIGINT", JSON)
+        self.table("changes", "k INT", "'format' = 'maxwell-json'", EARLIEST)
+        self.assertEqual("UNSUPPORTED_FEATURE",
+                         self.server.error("INSERT INTO rows SELECT k, COUNT(*) FROM changes "
+                                           "GROUP BY k")["code"])
+        self.table("latest", "k INT, PRIMARY KEY (k) NOT ENFORCED", "'key.format' = 'json'",
+                   "'value.format' = 'canal-json'", connector="upsert-kafka")
+        self.assertIn("carries changes", self.server.error("EXPLAIN SELECT * FROM latest")["message"])
+
+
+class TopicTest(KafkaTest):
+    def test_print_and_show(self):
+        BROKER.create(self.topic, 2)
+        BROKER.create(self.topic + "_other")
+        BROKER.produce(self.topic, [(0, "a", "one"), (1, None, "two"), (0, "b", None)])
+        self.assertEqual("MISSING_OPTION", self.server.error("SHOW TOPICS")["code"])
+        cluster = f"WITH ('properties.bootstrap.servers' = '{BROKER.address}')"
+        self.assertIn((self.topic, "2"), self.server.sql(f"SHOW TOPICS {cluster}"))
+        self.table("t", "x STRING", "'format' = 'raw'", EARLIEST)
+        self.assertEqual([(self.topic, "2"), (self.topic + "_other", "1")],
+                         self.server.sql(f"SHOW TOPICS LIKE '{self.topic}%'"))
+        self.assertFalse([t for t, _ in self.server.sql("SHOW TOPICS") if t.startswith("__")])
+        rows = self.server.sql(f"PRINT '{self.topic}' FROM BEGINNING LIMIT 3")
+        self.assertEqual([(0, 0, "a", "one"), (0, 1, "b", None), (1, 0, None, "two")],
+                         sorted((p, o, k, v) for p, o, _, k, v in rows))
+        self.assertEqual(2, len(self.server.sql(f"PRINT '{self.topic}' FROM BEGINNING LIMIT 2")))
+        self.assertEqual("STREAMING_RESULT", self.server.error(f"PRINT '{self.topic}'")["code"])
+        wrong = self.server.error(f"PRINT '{self.topic}s' LIMIT 1")
+        self.assertEqual("NOT_FOUND", wrong["code"])
+        self.assertIn(self.topic, wrong["hint"])
 
 
 class BrokerTest(KafkaTest):
