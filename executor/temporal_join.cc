@@ -115,17 +115,29 @@ void TemporalJoinOperator::EndVersions() {
     for (; last != taken_.end() && last->key == first->key; ++last) {
       net += last->weight;
       if (last->weight < 0) lost = last->row;
-      if (rows.row(last->row).weight <= 0 || rows.count(last->row) == 0) continue;
-      rows.BeforeChange(last->row);  // It is there again.
-      rows.count(last->row) = 0;
+      if (rows.row(last->row).weight > 0) Revive(last->key, last->row);
     }
-    if (net < 0 && rows.row(lost).weight <= 0) {
-      rows.BeforeChange(lost);
-      rows.count(lost) = 1;
-    }
+    if (net < 0 && rows.row(lost).weight <= 0) Mark(lost, kEnds);
     first = last;
   }
   taken_.clear();
+}
+
+// The version is valid, and what was valid at its time before is not any more.
+void TemporalJoinOperator::Revive(RowRef key, RowRef version) {
+  const KeyedRows& rows = *right_.rows;
+  const int64_t time = rows.time_of(version);
+  Mark(version, 0);
+  rows.ForEachBetween(key, time, time, [&](RowRef other) {
+    if (rows.row(other).weight <= 0) Mark(other, kReplaced);
+  });
+}
+
+void TemporalJoinOperator::Mark(RowRef version, uint32_t count) {
+  KeyedRows& rows = *right_.rows;
+  if (rows.count(version) == count) return;
+  rows.BeforeChange(version);
+  rows.count(version) = count;
 }
 
 void TemporalJoinOperator::OnStep(const StepTime& time, const Emit& emit) {
@@ -143,6 +155,9 @@ bool TemporalJoinOperator::IsBetter(RowRef a, RowRef b) const {
   const KeyedRows& rows = *right_.rows;
   const bool a_stands = rows.row(a).weight > 0, b_stands = rows.row(b).weight > 0;
   if (a_stands != b_stands) return a_stands;
+  const bool a_gave_way = rows.counted() && rows.count(a) == kReplaced;
+  const bool b_gave_way = rows.counted() && rows.count(b) == kReplaced;
+  if (a_gave_way != b_gave_way) return b_gave_way;
   for (std::string& bytes : bytes_) bytes.clear();
   rows.layout().Encode(rows.record(a), &bytes_[0]);
   rows.layout().Encode(rows.record(b), &bytes_[1]);

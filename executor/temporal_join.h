@@ -5,11 +5,12 @@
 // kept by key and time; of those that the watermark has passed only each key's last is needed. The
 // right input either only grows, and each row replaces its key's, or takes rows back: then a row
 // that goes without another of its key coming in the same step ends the key's validity from the
-// row's own time on. Of two versions of one time the one that stands counts, then the one whose
-// bytes are greater.
+// row's own time on. Of two versions of one time the one that stands counts, then the one that did
+// not give way to the other, then the one whose bytes are greater.
 //
 // State rows: those of state/keyed_rows.h, the left side's with the operator's id, the right one's
-// with id + 1; the count of a version is 1 from where its key is not valid.
+// with id + 1; the count of a version is kEnds from where its key is not valid, kReplaced if another
+// of its time has replaced it.
 #pragma once
 
 #include <memory>
@@ -53,6 +54,7 @@ class TemporalJoinOperator final : public Operator {
   };
   // Of KeyedRows::Row::state: the row is in its side's queue.
   static constexpr uint8_t kQueued = KeyedRows::kTouched;
+  static constexpr uint32_t kEnds = 1, kReplaced = 2;
   struct Taken {
     RowRef key, row;
     int64_t weight;
@@ -67,6 +69,8 @@ class TemporalJoinOperator final : public Operator {
   void NoteTaken(const Batch& batch);
 
   void EndVersions();
+  void Revive(RowRef key, RowRef version);
+  void Mark(RowRef version, uint32_t count);
   void JoinRows(std::span<const TimeQueue::Entry> rows, const Emit& emit);
   RowRef VersionAt(RowRef key, int64_t time) const;
   bool IsBetter(RowRef a, RowRef b) const;

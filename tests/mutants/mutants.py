@@ -523,8 +523,12 @@ MUTANTS = [
         "gone.push_back(ref);")]),
     ("temporal_deletions_ignored", [(
         "executor/temporal_join.cc",
-        "if (net < 0 && rows.row(lost).weight <= 0) {",
-        "if (false) {")]),
+        "if (net < 0 && rows.row(lost).weight <= 0)",
+        "if (net > 9 && rows.row(lost).weight <= 0)")]),
+    ("temporal_replaced_version_is_valid_again", [(
+        "executor/temporal_join.cc",
+        "if (rows.row(other).weight <= 0) Mark(other, kReplaced);",
+        "if (rows.row(other).weight < 0) Mark(other, kReplaced);")]),
     ("temporal_rows_do_not_wait", [(
         "executor/temporal_join.cc",
         "left_.queue.TakeUntil(time.watermark, &passed_);",

@@ -20,7 +20,11 @@ def of(name, rows):
     return [row for variable, row in rows if variable == name]
 
 
-def first_match(rows, start, pattern, fits):
+class Undecided(Exception):
+    """It depends on rows that may still come."""
+
+
+def first_match(rows, start, pattern, fits, over):
     """The preferred match that begins at `start`: a list of (variable, row), or None."""
 
     def extend(taken, index, count):
@@ -30,7 +34,11 @@ def first_match(rows, start, pattern, fits):
 
         def take():
             at = start + len(taken)
-            if at == len(rows) or (variable.most is not None and count == variable.most):
+            if variable.most is not None and count == variable.most:
+                return None
+            if at == len(rows):
+                if not over(rows[start]):
+                    raise Undecided
                 return None
             more = taken + [(variable.name, rows[at])]
             if not fits(rows[start], rows[at]) or not variable.takes(more):
@@ -46,11 +54,16 @@ def first_match(rows, start, pattern, fits):
     return extend([], 0, 0) or None
 
 
-def matches(rows, pattern, skip="past last row", skip_to=None, fits=lambda first, row: True):
-    """All matches, and the matches that AFTER MATCH makes errors. `fits(first, row)`: WITHIN."""
+def matches(rows, pattern, skip="past last row", skip_to=None, fits=lambda first, row: True,
+            over=lambda first: True):
+    """All matches, and the matches that AFTER MATCH makes errors. `fits(first, row)`: WITHIN.
+    `over(first)`: whether no row can come that a match from `first` on could take."""
     found, errors, start = [], [], 0
     while start < len(rows):
-        match = first_match(rows, start, pattern, fits)
+        try:
+            match = first_match(rows, start, pattern, fits, over)
+        except Undecided:
+            break
         if match is None:
             start += 1
             continue

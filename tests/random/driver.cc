@@ -4,14 +4,17 @@
 // `error CODE message`, and N lines. Text is escaped as in PostgreSQL's COPY: \\ \n \r \t, a NULL
 // field is \N, fields are separated by tabs.
 //
-//   open PARTITIONS BATCH_ROWS STEP_ROWS  a new engine over an empty directory; the former one is
-//   lost crash PARTITIONS BATCH_ROWS           the process is lost and comes back with what was
-//   durable sql STATEMENTS         runs them query SELECT           a line of type names, then the
-//   rows plan SELECT            the lines of EXPLAIN load TABLE N           N lines follow: rows
-//   for an embedded table, appended as one batch step                   one step; the line says
-//   whether anything was to do drain                  steps until nothing is to do; the line says
-//   how many checkpoint jobs                   a line for each job: name, state, its error, error
-//   rows, late rows
+//   * open PARTITIONS BATCH_ROWS STEP_ROWS: a new engine over an empty directory; the former is lost
+//   * crash PARTITIONS BATCH_ROWS: the process is lost and comes back with what was durable
+//   * sql STATEMENTS: runs them
+//   * query SELECT: a line of type names, then the rows
+//   * plan SELECT: the lines of EXPLAIN
+//   * load TABLE N: N lines follow, rows for an embedded table, appended as one batch
+//   * step: one step; the line says whether anything was to do
+//   * drain: steps until nothing is to do; the line says how many
+//   * advance SECONDS: the clock goes on
+//   * checkpoint
+//   * jobs: a line for each job: name, state, its error, error rows, late rows
 #include <unistd.h>
 
 #include <cstdlib>
@@ -19,6 +22,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "base/clock.h"
 #include "server/engine.h"
 #include "types/cast.h"
 
@@ -106,6 +110,7 @@ class Driver {
     if (verb == "plan") return Plan(argument);
     if (verb == "step") return {{engine_->Step() ? "1" : "0"}};
     if (verb == "drain") return Drain();
+    if (verb == "advance") return Advance(argument);
     if (verb == "checkpoint") return Checkpoint();
     if (verb == "jobs") return Jobs();
     throw Error(ErrorCode::kBadRequest, "no such verb: " + verb);
@@ -121,6 +126,7 @@ class Driver {
     options.step_rows = step_rows_;
     options.checkpoint_interval_micros = 0;
     options.manual = true;
+    options.clock = [this] { return NowMicros() + ahead_micros_; };
     session_ = Session();
     engine_ = std::make_unique<Engine>(options);
   }
@@ -236,6 +242,11 @@ class Driver {
     return {{std::to_string(steps)}};
   }
 
+  Answer Advance(const std::string& argument) {
+    ahead_micros_ += std::stoll(argument) * 1'000'000;
+    return {};
+  }
+
   Answer Checkpoint() {
     engine_->Checkpoint();
     return {};
@@ -253,6 +264,7 @@ class Driver {
 
   std::string root_;
   size_t partitions_ = 1, batch_rows_ = 1024, step_rows_ = 65536;
+  int64_t ahead_micros_ = 0;  // Of the computer's clock.
   Session session_;
   std::unique_ptr<Engine> engine_;
 };
