@@ -12,6 +12,7 @@ const ConnectorDef& BlackholeConnector();
 const ConnectorDef& FilesystemConnector();
 const ConnectorDef& KafkaConnector();
 const ConnectorDef& UpsertKafkaConnector();
+const ConnectorDef& HttpConnector();
 
 const FormatDef& CsvFormat();
 const FormatDef& JsonFormat();
@@ -20,6 +21,8 @@ const FormatDef& DebeziumJsonFormat();
 const FormatDef& CanalJsonFormat();
 const FormatDef& MaxwellJsonFormat();
 const FormatDef& OggJsonFormat();
+const FormatDef& AvroFormat();
+const FormatDef& AvroConfluentFormat();
 
 // The filesystem's two halves, each in a file of its own.
 std::unique_ptr<Source> MakeFilesystemSource(const ConnectorContext& context);

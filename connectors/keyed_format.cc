@@ -71,6 +71,10 @@ ConnectorContext FormatContext(const ConnectorContext& context, std::string_view
     }
   }
   for (size_t column : columns) made.schema.push_back(context.schema[column]);
+  // What avro-confluent names its subject after.
+  const Option* topic = FindOption(context.options, "topic");
+  if (topic != nullptr) made.options.emplace("topic", *topic);
+  made.options["$part"].value = prefix == "key." ? "key" : "value";
   return made;
 }
 

@@ -18,7 +18,7 @@ constexpr std::string_view kConnectorsNotBuilt[] = {
     "jdbc",    "elasticsearch", "elasticsearch-7", "hbase-2.2", "kinesis",
     "firehose", "mongodb",      "opensearch",      "pulsar",    "hive"};
 constexpr std::string_view kFormatsNotBuilt[] = {
-    "avro", "avro-confluent", "parquet", "orc", "debezium-avro-confluent", "protobuf"};
+    "parquet", "orc", "debezium-avro-confluent", "protobuf"};
 // Flink's options that any connector may carry; parallelism is the engine's business.
 constexpr std::string_view kIgnoredEverywhere[] = {"sink.parallelism", "scan.parallelism"};
 

@@ -10,11 +10,12 @@ using ConnectorGetter = const ConnectorDef& (*)();
 using FormatGetter = const FormatDef& (*)();
 
 constexpr ConnectorGetter kConnectors[] = {BlackholeConnector, DatagenConnector,
-                                           FilesystemConnector, KafkaConnector,
-                                           NexmarkConnector,    PrintConnector,
-                                           UpsertKafkaConnector};
-constexpr FormatGetter kFormats[] = {CanalJsonFormat,   CsvFormat,     DebeziumJsonFormat, JsonFormat,
-                                     MaxwellJsonFormat, OggJsonFormat, RawFormat};
+                                           FilesystemConnector, HttpConnector,
+                                           KafkaConnector,      NexmarkConnector,
+                                           PrintConnector,      UpsertKafkaConnector};
+constexpr FormatGetter kFormats[] = {AvroFormat,         AvroConfluentFormat, CanalJsonFormat,
+                                     CsvFormat,          DebeziumJsonFormat,  JsonFormat,
+                                     MaxwellJsonFormat,  OggJsonFormat,       RawFormat};
 
 template <class Getters>
 auto Find(const Getters& getters, std::string_view name) -> decltype(&getters[0]()) {

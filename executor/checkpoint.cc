@@ -2,6 +2,8 @@
 //
 //   journal record := step now jobs:count (job cut)*        (base/codec.h)
 //   epoch metadata := step jobs:count (job steps metadata)*
+//                     tables:count (job table partitions:count (partition position)*)*
+// The second line is for people who look at a data directory (executor/sealed_jobs.h).
 //
 // The journal of epoch E holds the steps after E's cut. Recovery loads the last sealed epoch and
 // runs the recorded steps again with the recorded clock, reading exactly what they read: readers
@@ -179,8 +181,18 @@ void Pipeline::Recover(std::vector<std::unique_ptr<PipelineJob>> jobs) {
 std::string Pipeline::EncodeMetadata() {
   Encoder64 out;
   out.Put(step_).Put(static_cast<uint64_t>(jobs_.size()));
+  size_t tables = 0;
   for (const auto& job : jobs_) {
     out.Put(static_cast<uint64_t>(job->number)).Put(job->steps).Put(job->metadata);
+    tables += job->flow->Positions().size();
+  }
+  out.Put(static_cast<uint64_t>(tables));
+  for (const auto& job : jobs_) {
+    for (const auto& [table, positions] : job->flow->Positions()) {
+      out.Put(static_cast<uint64_t>(job->number)).Put(table);
+      out.Put(static_cast<uint64_t>(positions.size()));
+      for (const auto& [partition, position] : positions) out.Put(partition).Put(position);
+    }
   }
   return out.bytes();
 }

@@ -334,6 +334,15 @@ std::optional<uint64_t> Dataflow::RowsRead(const std::string& table) const {
   return least;
 }
 
+std::vector<std::pair<std::string, std::map<std::string, SourcePosition>>> Dataflow::Positions()
+    const {
+  std::vector<std::pair<std::string, std::map<std::string, SourcePosition>>> positions;
+  for (const OpNode& node : nodes_) {
+    if (node.scan) positions.emplace_back(node.scanned_table, node.scan->Positions());
+  }
+  return positions;
+}
+
 bool Dataflow::writes_embedded() const {
   return std::ranges::any_of(
       nodes_, [](const OpNode& node) { return node.embedded_sink != nullptr; });

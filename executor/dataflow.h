@@ -88,6 +88,8 @@ class Dataflow {
   // How many rows of the log of an embedded table were read; nothing when it does not read it.
   std::optional<uint64_t> RowsRead(const std::string& table) const;
   bool writes_embedded() const;
+  // Where its tables are read up to, by table and source partition.
+  std::vector<std::pair<std::string, std::map<std::string, SourcePosition>>> Positions() const;
 
   // Views of this job: its own (if any), then $errors, $late, and `<table>$errors` for each of its
   // scans.

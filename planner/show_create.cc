@@ -8,8 +8,9 @@
 namespace millrace {
 namespace {
 
-constexpr std::array<std::string_view, 6> kSecrets = {"password",    "secret",      "token",
-                                                      "jaas.config", "credentials", "private-key"};
+constexpr std::array<std::string_view, 8> kSecrets = {
+    "password",    "secret",      "token",         "jaas.config",
+    "credentials", "private-key", "authorization", "api-key"};
 
 // Whether the option's last word says that its value is a secret: "ssl.keystore.password",
 // "client-secret".

@@ -110,6 +110,9 @@ int RunCommandLine(int argc, char** argv) {
   CLI::App* sql = AddSql(&app, &sql_settings, &sql_output);
   CLI::App* validate = app.add_subcommand("validate", "Check a SQL file without running it");
   validate->add_option("file", validated, "The file; -: standard input")->required();
+  std::string checked;
+  CLI::App* check = app.add_subcommand("check", "Check a data directory that no server uses");
+  check->add_option("directory", checked, "The data directory")->required();
   CLI::App* version = app.add_subcommand("version", "Print the version");
   try {
     app.parse(argc, argv);
@@ -119,6 +122,7 @@ int RunCommandLine(int argc, char** argv) {
   try {
     if (server->parsed()) return RunServer(server_settings);
     if (validate->parsed()) return ValidateFile(validated);
+    if (check->parsed()) return CheckDataDirectory(checked);
     if (run->parsed()) {
       run_settings.output = ToSettings(run_output);
       return RunFile(run_settings);

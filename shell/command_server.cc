@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "server/api_error.h"
+#include "server/check_directory.h"
 #include "server/http_server.h"
 #include "server/routes.h"
 #include "shell/commands.h"
@@ -185,6 +186,17 @@ int RunServer(const ServerSettings& given) {
   } catch (const Error& error) {
     std::cerr << "millrace: " << error.message << "\n";
     if (!error.hint.empty()) std::cerr << "HINT: " << error.hint << "\n";
+    return kExitSqlError;
+  }
+}
+
+int CheckDataDirectory(const std::string& directory) {
+  try {
+    const DirectoryReport report = CheckDirectory(directory);
+    std::cout << report.text;
+    return report.whole ? kExitOk : kExitSqlError;
+  } catch (const Error& error) {
+    std::cerr << "millrace: " << error.message << "\n";
     return kExitSqlError;
   }
 }

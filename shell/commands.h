@@ -54,6 +54,7 @@ int RunServer(const ServerSettings& settings);
 int RunFile(const RunSettings& settings);
 int RunShell(const SqlSettings& settings);
 int ValidateFile(const std::string& file);
+int CheckDataDirectory(const std::string& directory);
 
 // The whole program.
 int RunCommandLine(int argc, char** argv);

@@ -27,7 +27,7 @@ OWNERS = [
     (r"leveldb/.*", r"state/.*"),
     (r"(librdkafka/)?rdkafka.*", r"connectors/kafka_\w+\.cc|tests/kafka/\w+\.cc"),
     (r"simdjson\.h", r"connectors/json_\w+\.cc|bench/kernel_\w+\.cc"),
-    (r"httplib\.h", r"server/http_server\.cc|server/http_client\.(h|cc)|shell/.*"),
+    (r"httplib\.h", r"server/http_server\.cc|connectors/http_client\.cc|shell/.*"),
     (r"nlohmann/json\.hpp", r"(server|shell)/\w+\.cc"),
     (r"CLI/.*", r"shell/.*"),
     (r"boost/test/.*", r"tests/.*"),

@@ -7,6 +7,7 @@
 import concurrent.futures
 import csv
 import http.client
+import http.server
 import io
 import json
 import os
@@ -694,6 +695,141 @@ class ApiTest(unittest.TestCase):
             process.stdout.close()
 
 
+class Receiver:
+    """A server that takes webhooks; `answers` has the statuses of the next requests, else 200."""
+
+    def __init__(self, port=0, requests=None):
+        self.requests, self.answers = [] if requests is None else requests, []
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode("utf-8")
+                status = receiver.answers.pop(0) if receiver.answers else 200
+                receiver.requests.append((status, self.path, dict(self.headers), body))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # Clients are killed.
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def accepted(self):
+        """Bodies by their keys, as a receiver that knows keys keeps them."""
+        kept = {}
+        for status, _, headers, body in list(self.requests):
+            if status == 200:
+                kept.setdefault(headers["Idempotency-Key"], body)
+        return kept
+
+    def rows(self):
+        return sorted(line for body in self.accepted().values() for line in body.splitlines())
+
+
+class WebhookTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.home = pathlib.Path(self.directory.name)
+        self.receiver = Receiver()
+        self.addCleanup(lambda: self.receiver.stop())
+        os.environ["MILLRACE_TEST_KEY"] = "from the environment"
+        (self.home / "key").write_text("from a file\n")
+        self.server = Server(self.home, "--checkpoint-interval", "100 ms")
+        self.addCleanup(lambda: self.server.process.kill())
+
+    def sql(self, text, status=200):
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        try:
+            connection.request("POST", "/v1/sql", text, {"Content-Type": "application/sql"})
+            response = Response(connection.getresponse())
+        finally:
+            connection.close()
+        self.assertEqual(response.status, status, response.text)
+        return response.json
+
+    def job(self):
+        return self.sql("SHOW JOBS")["results"][-1]["rows"]
+
+    def await_equal(self, expected, actual):
+        deadline = time.monotonic() + START_SECONDS
+        while actual() != expected and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertEqual(actual(), expected)
+
+    def hook(self, *options):
+        text = ", ".join(["'connector' = 'http'", "'format' = 'json'",
+                          "'retry.initial-backoff' = '10 ms'", "'retry.max-backoff' = '20 ms'",
+                          f"'url' = 'http://127.0.0.1:{self.receiver.port}/hook?a=b'", *options])
+        self.sql(f"CREATE TABLE t (a INT); CREATE TABLE h (a INT) WITH ({text}); "
+                 "INSERT INTO h SELECT a FROM t WHERE a > 0")
+
+    def test_batches_headers_and_secrets(self):
+        self.hook("'batch.max-rows' = '2'", "'body' = 'array'",
+                  "'headers.X-Key' = '${env:MILLRACE_TEST_KEY}'",
+                  f"'headers.Authorization' = 'Bearer ${{file:{self.home}/key}}'")
+        self.sql("INSERT INTO t VALUES (1), (2), (-1), (3)")
+        self.await_equal(['[{"a":1},{"a":2}]', '[{"a":3}]'], self.receiver.rows)
+        _, path, headers, _ = self.receiver.requests[0]
+        self.assertEqual((path, headers["X-Key"], headers["Authorization"], headers["Content-Type"]),
+                         ("/hook?a=b", "from the environment", "Bearer from a file",
+                          "application/json"))
+        self.assertNotIn("Bearer", json.dumps(self.sql("SHOW CREATE TABLE h")))
+        wrong = self.sql("CREATE TABLE x (a INT) WITH ('connector' = 'http', 'format' = 'json', "
+                         "'url' = 'http://a/', 'headers.A' = '${env:NO_SUCH_VARIABLE}')", 400)
+        self.assertEqual(wrong["error"]["code"], "INVALID_OPTION")
+        wrong = self.sql("CREATE TABLE x (a INT) WITH ('connector' = 'http', 'format' = 'json', "
+                         "'url' = 'ftp://a/')", 400)
+        self.assertIn("no URL", wrong["error"]["message"])
+        self.assertEqual(self.server.stop(), 0)
+
+    def test_retries_in_order_and_under_the_same_key(self):
+        self.hook()
+        self.receiver.answers = [500, 429, 503]
+        for n in range(1, 4):
+            self.sql(f"INSERT INTO t VALUES ({n}); FLUSH")
+        self.await_equal(['{"a":1}', '{"a":2}', '{"a":3}'], self.receiver.rows)
+        keys = [headers["Idempotency-Key"] for _, _, headers, _ in self.receiver.requests]
+        self.assertEqual((len(set(keys[:4])), len(set(keys))), (1, 3))
+        self.receiver.answers = [422]
+        self.sql("INSERT INTO t VALUES (4); FLUSH")
+        self.await_equal("FAILED", lambda: self.job()[0][2])
+        self.assertIn("422", self.job()[0][6])
+        self.assertEqual(self.server.stop(), 0)
+
+    def test_each_row_once_whatever_is_killed(self):
+        self.hook("'batch.max-rows' = '3'")
+        for n in range(0, 60, 5):
+            values = ", ".join(f"({k + 1})" for k in range(n, n + 5))
+            self.sql(f"INSERT INTO t VALUES {values}; FLUSH")
+            if n % 15 == 0:
+                self.server.stop(signal.SIGKILL)
+                self.server = Server(self.home, "--checkpoint-interval", "100 ms")
+            if n % 20 == 0:
+                # The receiver is away for a while, but remembers.
+                before = self.receiver
+                before.stop()
+                self.sql(f"INSERT INTO t VALUES ({1000 + n}); FLUSH")
+                self.receiver = Receiver(before.port, before.requests)
+        expected = sorted(f'{{"a":{n}}}' for n in [*range(1, 61), 1000, 1020, 1040])
+        self.await_equal(expected, self.receiver.rows)
+        self.sql("DROP JOB h")
+        self.assertEqual(self.receiver.rows(), expected)
+        self.assertEqual(self.server.stop(), 0)
+
+
 class LifeTest(unittest.TestCase):
     """Starting and stopping."""
 
@@ -908,6 +1044,30 @@ class LifeTest(unittest.TestCase):
         self.assertEqual(json.loads(last[0])["reason"], "shutdown")
         stream.close()
         idle.close()
+
+    def test_check_of_a_data_directory(self):
+        server = Server(self.home)
+        self.query(server, "CREATE TABLE t (a INT); CREATE TABLE o (a INT); "
+                           "CREATE MATERIALIZED VIEW v AS SELECT a, COUNT(*) FROM t GROUP BY a; "
+                           "INSERT INTO o SELECT a FROM t; INSERT INTO t VALUES (1), (2), (2); FLUSH; "
+                           "PAUSE JOB o")
+        self.assertEqual(self.run_millrace("check", "data").returncode, 1)
+        self.assertEqual(server.stop(), 0)
+        done = self.run_millrace("check", "data")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("job_1 v (view): RUNNING", done.stdout)
+        self.assertIn("state of 4 rows", done.stdout)  # Of the aggregate and of the view.
+        self.assertIn("job_2 o (insert): PAUSED", done.stdout)
+        self.assertRegex(done.stdout, "reads t: .*3")
+        self.assertIn("all checksums are right", done.stdout)
+        log = next((self.home / "data" / "tables" / "t").glob("*.log"))
+        content = bytearray(log.read_bytes())
+        content[len(content) // 2] ^= 1
+        log.write_bytes(content)
+        done = self.run_millrace("check", "data")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("DAMAGED", done.stdout)
+        self.assertEqual(self.run_millrace("check", "nowhere").returncode, 1)
 
     def test_bad_starts(self):
         done = self.run_millrace("server", "--bind", "0.0.0.0", "--port", "0")

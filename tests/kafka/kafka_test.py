@@ -8,6 +8,7 @@ Ends with 77, and says how many tests that leaves out, where no broker can be ha
 """
 
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -736,6 +738,97 @@ class ChangeTest(KafkaTest):
         self.table("latest", "k INT, PRIMARY KEY (k) NOT ENFORCED", "'key.format' = 'json'",
                    "'value.format' = 'canal-json'", connector="upsert-kafka")
         self.assertIn("carries changes", self.server.error("EXPLAIN SELECT * FROM latest")["message"])
+
+
+class Registry:
+    """As much of a schema registry as clients need; it keeps its schemas when it is away."""
+
+    def __init__(self):
+        self.schemas, self.subjects, self.port = [], {}, 0
+        self.start()
+
+    def start(self):
+        registry = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self, status, value):
+                body = json.dumps(value).encode("utf-8")
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self):
+                number = int(self.path.rsplit("/", 1)[1])
+                if self.headers["Authorization"] != "Basic bWU6c2VjcmV0":
+                    return self.answer(401, {"message": "who are you?"})
+                if number > len(registry.schemas):
+                    return self.answer(404, {"error_code": 40403})
+                return self.answer(200, {"schema": registry.schemas[number - 1]})
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                schema = json.loads(body)["schema"]
+                if schema not in registry.schemas:
+                    registry.schemas.append(schema)
+                number = registry.schemas.index(schema) + 1
+                registry.subjects[self.path.split("/")[2]] = number
+                self.answer(200, {"id": number})
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class AvroTest(KafkaTest):
+    COLUMNS = "id BIGINT NOT NULL, name STRING, price DECIMAL(10, 2), at TIMESTAMP(3), tags ARRAY<STRING>"
+
+    def test_plain(self):
+        BROKER.create(self.topic)
+        self.table("t", self.COLUMNS, "'format' = 'avro'", EARLIEST)
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT id, name, price, tags FROM t; "
+                        "CREATE TABLE r (id BIGINT NOT NULL, name STRING); "
+                        "INSERT INTO t SELECT id, name, CAST(1.5 AS DECIMAL(10, 2)), "
+                        "TIMESTAMP '2024-05-01 12:00:00', ARRAY[name, 'x'] FROM r; "
+                        "INSERT INTO r VALUES (1, 'a'), (2, NULL)")
+        self.await_rows("v", [(1, "a", "1.50", ["a", "x"]), (2, None, "1.50", [None, "x"])])
+
+    def test_registry(self):
+        BROKER.create(self.topic, 2)
+        registry = Registry()
+        self.addCleanup(lambda: registry.stop())
+        with_registry = (f"'value.avro-confluent.url' = 'http://127.0.0.1:{registry.port}/'",
+                         "'value.format' = 'avro-confluent'",
+                         "'value.avro-confluent.basic-auth.user-info' = 'me:secret'")
+        self.table("t", "id BIGINT NOT NULL, name STRING", *with_registry, EARLIEST)
+        self.table("less", "name STRING, other INT", *with_registry, EARLIEST)
+        self.server.sql("CREATE TABLE r (id BIGINT NOT NULL, name STRING); "
+                        "INSERT INTO t SELECT id, name FROM r")
+        self.server.sql("INSERT INTO r VALUES (1, 'a'), (2, NULL)")
+        await_equal([f"{self.topic}-value"], lambda: list(registry.subjects))
+        BROKER.produce(self.topic, [(0, None, "no avro")])
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT id, name FROM t; "
+                        "CREATE MATERIALIZED VIEW l AS SELECT name, other FROM less")
+        self.await_rows("v", [(1, "a"), (2, None)])
+        self.await_rows("l", [("a", None), (None, None)])
+        errors = "SELECT CAST(raw AS STRING) FROM t$errors"
+        await_equal([("no avro",)], lambda: self.server.sql(errors))
+        # Away when the schemas are asked for again.
+        registry.stop()
+        self.restart()
+        self.server.sql("INSERT INTO r VALUES (3, 'c')")
+        await_equal("RESTARTING", lambda: self.server.job("t")["state"])
+        self.assertIn("registry", self.server.job("t")["error"]["message"])
+        registry.start()
+        self.await_rows("v", [(1, "a"), (2, None), (3, "c")])
 
 
 class TopicTest(KafkaTest):

@@ -103,9 +103,11 @@ BOOST_AUTO_TEST_CASE(UnknownNamesAreNamed) {
 
 BOOST_AUTO_TEST_CASE(WhatIsMissingIsNamed) {
   CheckError({{"path", "x"}}, ErrorCode::kMissingOption, "option 'connector' is missing", kWith,
-             "connectors: blackhole, datagen, filesystem, kafka, nexmark, print, upsert-kafka");
+             "connectors: blackhole, datagen, filesystem, http, kafka, nexmark, print, upsert-kafka");
   CheckError({{"connector", "filesystem"}, {"path", "x"}}, ErrorCode::kMissingOption,
-             "option 'format' is missing", kWith, "formats: csv, json, raw");
+             "option 'format' is missing", kWith,
+             "formats: avro, avro-confluent, canal-json, csv, debezium-json, json, maxwell-json, "
+             "ogg-json, raw");
   CheckError({{"connector", "filesystem"}, {"format", "csv"}}, ErrorCode::kMissingOption,
              "option 'path' is missing", kWith);
 }
@@ -114,8 +116,8 @@ BOOST_AUTO_TEST_CASE(WhatIsNotBuiltIsUnsupported) {
   const Error pulsar = ErrorOf({{"connector", "pulsar"}});
   BOOST_TEST((pulsar.code == ErrorCode::kUnsupportedFeature));
   BOOST_TEST(pulsar.message == "connector 'pulsar' is not supported yet");
-  BOOST_TEST(pulsar.hint.starts_with("built in: blackhole, datagen, filesystem, kafka, "));
-  for (const char* format : {"avro", "parquet", "orc", "protobuf"}) {
+  BOOST_TEST(pulsar.hint.starts_with("built in: blackhole, datagen, filesystem, http, kafka, "));
+  for (const char* format : {"parquet", "orc", "protobuf"}) {
     const Error error = ErrorOf({{"connector", "filesystem"}, {"path", "x"}, {"format", format}});
     BOOST_TEST((error.code == ErrorCode::kUnsupportedFeature));
     BOOST_TEST(error.message == "format '" + std::string(format) + "' is not supported yet");
