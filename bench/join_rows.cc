@@ -39,6 +39,44 @@ MemoryInputs GrowingInputs(size_t keys) {
           {"b", Input(Draw(keys * kRowsPerKey, keys, &random), kRightBatch, &random)}};
 }
 
+// Rows (k, v, id). One row in ten is followed by an update of one that is there: its -1 and its +1.
+std::shared_ptr<const MemoryInput> ChangingInput(std::vector<int64_t> keys, size_t batch_rows,
+                                                 std::mt19937_64* random) {
+  std::vector<int64_t> now = Draw(keys.size(), 1000, random);
+  std::vector<int64_t> k, v, id, weights;
+  const auto change = [&](size_t row, int64_t weight) {
+    k.push_back(keys[row]);
+    v.push_back(now[row]);
+    id.push_back(static_cast<int64_t>(row));
+    weights.push_back(weight);
+  };
+  for (size_t row = 0; row < keys.size(); ++row) {
+    change(row, 1);
+    if ((*random)() % 10 != 0) continue;
+    const size_t old = (*random)() % (row + 1);
+    change(old, -1);
+    ++now[old];
+    change(old, 1);
+  }
+  auto input = std::make_shared<MemoryInput>(MakeInput(k, v, batch_rows));
+  AddColumn(input.get(), id);
+  size_t at = 0;
+  for (Batch& batch : input->batches) {
+    for (size_t i = 0; i < batch.size; ++i) batch.weights.push_back(weights[at++]);
+  }
+  input->step_batches = kStepBatches;
+  return input;
+}
+
+MemoryInputs ChangingInputs(size_t keys) {
+  std::mt19937_64 random(1);
+  std::vector<int64_t> left(keys);
+  std::iota(left.begin(), left.end(), 0);
+  std::ranges::shuffle(left, random);
+  return {{"a", ChangingInput(std::move(left), kRightBatch / kRowsPerKey, &random)},
+          {"b", ChangingInput(Draw(keys * kRowsPerKey, keys, &random), kRightBatch, &random)}};
+}
+
 // Two streams side by side in event time.
 MemoryInputs TimedInputs(size_t rows, size_t keys, int64_t rate) {
   std::mt19937_64 random(1);
@@ -80,6 +118,29 @@ void JoinRow(const Setup& setup, bool checkpoints) {
                (checkpoints ? ", checkpoints" : ""),
        .unit = kRate,
        .floor = checkpoints ? 0.5 : 1.5},
+      [&] {
+        MemoryJob job(options, inputs);
+        const Cost cost = Measure([&] { job.Run(); });
+        return static_cast<double>(RowsOf(inputs)) / cost.cpu * 1e-6;
+      },
+      setup.rounds);
+}
+
+void LeftJoinRow(const Setup& setup) {
+  const MemoryInputs inputs = ChangingInputs(static_cast<size_t>(kKeys * setup.scale));
+  MemoryJobOptions options;
+  for (const std::string name : {"a", "b"}) {
+    options.tables += "CREATE TABLE " + name +
+                      " (k BIGINT NOT NULL, v BIGINT NOT NULL, id BIGINT NOT NULL,"
+                      " PRIMARY KEY (id) NOT ENFORCED);";
+  }
+  options.tables +=
+      "CREATE TABLE nowhere (k BIGINT, v BIGINT, w BIGINT) WITH ('connector' = 'blackhole');";
+  options.query = "INSERT INTO nowhere SELECT a.k, a.v, b.v FROM a LEFT JOIN b ON a.k = b.k";
+  Repeat(
+      {.name = "left join, both sides growing 1 : 10, 10 % updates, 1 M keys",
+       .unit = "million input changes per CPU second",
+       .floor = 0.7},
       [&] {
         MemoryJob job(options, inputs);
         const Cost cost = Measure([&] { job.Run(); });

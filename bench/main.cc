@@ -50,6 +50,7 @@ std::map<std::string, std::function<void(const Setup&)>> Rows() {
   rows["join"] = [](const Setup& setup) { JoinRow(setup, false); };
   rows["join_checkpoints"] = [](const Setup& setup) { JoinRow(setup, true); };
   rows["interval_join"] = IntervalJoinRow;
+  rows["join_left"] = LeftJoinRow;
   rows["join_memory"] = JoinMemoryRow;
   return rows;
 }

@@ -27,6 +27,7 @@ class MemorySource final : public Source {
       out.rows.emplace();
       out.rows->size = batch.size;
       for (size_t c : columns_) out.rows->columns.push_back(batch.columns[c]);
+      out.rows->weights = batch.weights;
     }
     out.next = std::to_string(next_);
     out.end = next_ == total;
@@ -59,6 +60,15 @@ MemoryInput MakeInput(std::span<const int64_t> keys, std::span<const int64_t> va
     input.batches.push_back(std::move(batch));
   }
   return input;
+}
+
+void AddColumn(MemoryInput* input, std::span<const int64_t> values) {
+  for (Batch& batch : input->batches) {
+    Column column(TypeId::kBigInt, batch.size);
+    std::memcpy(column.mutable_data<int64_t>(), values.data(), batch.size * sizeof(int64_t));
+    values = values.subspan(batch.size);
+    batch.columns.push_back(std::move(column));
+  }
 }
 
 void AddTimes(MemoryInput* input, int64_t rate) {

@@ -24,6 +24,8 @@ using MemoryInputs = std::map<std::string, std::shared_ptr<const MemoryInput>>;
 // `keys` and `values` as BIGINT columns in batches of `batch_rows` rows.
 MemoryInput MakeInput(std::span<const int64_t> keys, std::span<const int64_t> values,
                       size_t batch_rows);
+// Appends a BIGINT column.
+void AddColumn(MemoryInput* input, std::span<const int64_t> values);
 // Appends a column of times, `rate` rows a second.
 void AddTimes(MemoryInput* input, int64_t rate);
 

@@ -20,6 +20,7 @@ void SlidingRow(const Setup& setup);     // HOP 1 min / 1 s against TUMBLE 1 min
 void CheckpointRow(const Setup& setup);  // The longest gap.
 // Two growing inputs, one row per key on the left and ten on the right.
 void JoinRow(const Setup& setup, bool checkpoints);
+void LeftJoinRow(const Setup& setup);  // One in ten changes of a side is an update.
 void IntervalJoinRow(const Setup& setup);
 void JoinMemoryRow(const Setup& setup);  // Its state, without the kept columns.
 

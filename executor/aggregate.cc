@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "executor/partial_aggregate.h"
 #include "executor/windows.h"
 #include "functions/held_result.h"
 
@@ -63,7 +64,7 @@ bool AggregateOperator::IsEmptySet(const char* group) const {
 }
 
 size_t AggregateOperator::LayOut() {
-  size_t at = GroupTable::kPayload + sizeof(int64_t);  // Behind Rows().
+  const std::vector<size_t> offsets = StateOffsets(options_.plan.calls);
   for (const AggregateCall& c : options_.plan.calls) {
     Call call;
     call.kernel = c.function.kernel;
@@ -73,11 +74,10 @@ size_t AggregateOperator::LayOut() {
     call.extreme = c.function.multiset_extreme;
     call.distinct = c.distinct && !IsExtreme(c.function.name);
     call.takes_nulls = c.function.takes_nulls;
-    call.offset = at;
-    at += (call.kernel.state_size + 7) & ~size_t{7};
+    call.offset = offsets[calls_.size()];
     calls_.push_back(std::move(call));
   }
-  states_end_ = at;
+  size_t at = states_end_ = offsets.back();
   ShareValues();
   for (Call& call : calls_) {
     if (call.sharers.empty()) continue;
@@ -116,7 +116,7 @@ int64_t AggregateOperator::CloseTime(int64_t window_time) const {
 }
 
 int64_t AggregateOperator::DropTime(int64_t window_time) const {
-  return SaturatingAdd(CloseTime(window_time), options_.plan.allowed_lateness);
+  return WindowDropTime(options_.plan, window_time);
 }
 
 void AggregateOperator::DropLateRows(const StepTime& time, Batch* batch) {
@@ -196,11 +196,7 @@ void AggregateOperator::UpdateValues(const Batch& batch, Call& call, const int64
 
 // Whether each row passes the call's filter; empty when it has none.
 std::vector<uint8_t> AggregateOperator::FilterOf(const Batch& batch, const Call& call) {
-  if (!call.filter) return {};
-  const Column& keep = batch.columns[*call.filter];
-  std::vector<uint8_t> passes(batch.size);
-  for (size_t i = 0; i < batch.size; ++i) passes[i] = !keep.IsNull(i) && keep.at<bool>(i);
-  return passes;
+  return call.filter ? RowsThatPass(batch.columns[*call.filter]) : std::vector<uint8_t>();
 }
 
 std::vector<int64_t> AggregateOperator::WeightsOf(const Batch& batch, const Call& call) const {
@@ -242,7 +238,24 @@ void AggregateOperator::FindGroups(const Batch& batch) {
   if (ttl_ > 0) Renew(rows_);
 }
 
+// Takes groups of rows (executor/partial_aggregate.h).
+void AggregateOperator::Merge(const Batch& batch, const StepTime& time) {
+  FindGroups(batch);
+  Touch(rows_, time);
+  const StringRef* states = batch.columns.back().data<StringRef>();
+  std::vector<const char*> from(batch.size);
+  for (size_t i = 0; i < batch.size; ++i) {
+    from[i] = states[i].data();
+    Rows(rows_[i]) += Rows(from[i]);
+  }
+  for (Call& call : calls_) call.kernel.merge(rows_, from, call.offset, heap_.get());
+}
+
 void AggregateOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit&) {
+  if (batch.columns.size() > options_.input.size()) {
+    MakeStandingGroups();
+    return Merge(batch, time);
+  }
   if (windowed() && options_.plan.decides_late && time.before != kMinWatermark) {
     DropLateRows(time, &batch);
   }

@@ -97,6 +97,7 @@ class AggregateOperator final : public Operator {
   void Update(const Batch& batch);
   void UpdateValues(const Batch& batch, Call& call, const int64_t* weights);
   static std::vector<uint8_t> FilterOf(const Batch& batch, const Call& call);
+  void Merge(const Batch& batch, const StepTime& time);
   // The rows' weights times how often each counts.
   std::vector<int64_t> WeightsOf(const Batch& batch, const Call& call) const;
   void Refresh(std::span<char* const> groups);

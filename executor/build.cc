@@ -315,6 +315,10 @@ size_t DataflowBuilder::AddOp(const Node& node, const Aggregate& op) {
   const size_t input = Add(*node.inputs[0]);
   const size_t at = AddNode("Aggregate", {input});
   Connect(input, at, 0, ExchangeKeys(op));
+  Exchange* exchange = flow_.nodes_[input].outputs.back().exchange.get();
+  if (exchange && PartialAggregate::Applies(op, node.inputs[0]->properties.append_only)) {
+    exchange->CombineFor(op, node.inputs[0]->schema);
+  }
   flow_.nodes_[at].by_clock = op.window_end && node.inputs[0]->properties.window.proctime;
   Instantiate(at, [&](PartitionContext* context, size_t) {
     AggregateOptions options;

@@ -116,7 +116,7 @@ void Dataflow::Push(size_t op, size_t port, size_t p, Batch batch) {
 
 void Dataflow::Deliver(Edge& edge, size_t from, size_t p, Batch batch) {
   if (edge.exchange) {
-    edge.exchange->Send(p, std::move(batch));
+    edge.exchange->Send(p, std::move(batch), nodes_[edge.to].time);
   } else if (nodes_[edge.to].stage != nodes_[from].stage) {
     edge.queue[p].push_back(std::move(batch));
   } else {
@@ -397,6 +397,16 @@ void Dataflow::OnReady(std::function<void()> f) {
 uint64_t Dataflow::rows_in() const {
   uint64_t rows = 0;
   for (const OpNode& node : nodes_) rows += node.scan ? node.scan->rows_in() : 0;
+  return rows;
+}
+
+uint64_t Dataflow::combined_rows() const {
+  uint64_t rows = 0;
+  for (const OpNode& node : nodes_) {
+    for (const Edge& edge : node.outputs) {
+      if (edge.exchange) rows += edge.exchange->combined_rows();
+    }
+  }
   return rows;
 }
 

@@ -122,6 +122,7 @@ class Dataflow {
   uint64_t expired_rows() const { return expired_rows_; }
   uint64_t dropped_rows() const { return dropped_rows_; }
   uint64_t rejected_records() const;
+  uint64_t combined_rows() const;  // By the first phase of aggregation (partial_aggregate.h).
   // A failed job: forgets all state but its views, which stay readable.
   void ReleaseState();
   size_t state_bytes() const;

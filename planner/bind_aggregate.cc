@@ -41,14 +41,15 @@ std::vector<const ast::Expr*> IntervalsOf(const ast::FunctionCall& call) {
   return intervals;
 }
 
-bool HasAggregate(const ast::Expr& expr) {
+// Of the block itself.
+bool HasAggregate(const ast::Expr& expr, const Scope& scope) {
   bool found = false;
   VisitExpr(expr, [&](const ast::Expr& e) {
     auto* call = std::get_if<ast::FunctionCall>(&e.node);
-    if (call && !call->over && (IsAggregateCall(*call) || WindowPart(UpperName(*call)))) {
-      found = true;
-    }
-    return !found;
+    if (!call || call->over) return !found;
+    const bool outer = IsAggregateCall(*call) && EnclosingBlockOf(*call, scope);
+    found = found || (IsAggregateCall(*call) && !outer) || WindowPart(UpperName(*call));
+    return !found && !outer;
   });
   return found;
 }
@@ -99,19 +100,21 @@ const ast::Expr* ItemOf(const ast::Expr& expr, const ast::Select& select, const 
 
 }  // namespace
 
-bool Grouping::Needed(const ast::Select& select, std::span<const ast::SortItem> order_by) {
-  if (!select.group_by.empty() || select.having) return true;
-  const auto in_window = [](const ast::NamedWindow& window) {
-    const ast::WindowSpec& spec = window.spec;
-    return std::ranges::any_of(spec.partition_by, [](const auto& e) { return HasAggregate(*e); }) ||
-           std::ranges::any_of(spec.order_by, [](const auto& i) { return HasAggregate(*i.expr); });
+bool Grouping::Needed(const ast::Select& select, std::span<const ast::SortItem> order_by,
+                      const Scope& scope) {
+  const auto has_aggregate = [&](const ast::ExprPtr& expr) { return HasAggregate(*expr, scope); };
+  const auto sorts_by_aggregate = [&](const ast::SortItem& item) {
+    return has_aggregate(item.expr);
   };
-  if (std::ranges::any_of(select.windows, in_window)) return true;
-  if (select.qualify && HasAggregate(*select.qualify)) return true;
-  return std::any_of(select.items.begin(), select.items.end(),
-                     [](const ast::SelectItem& item) { return HasAggregate(*item.expr); }) ||
-         std::any_of(order_by.begin(), order_by.end(),
-                     [](const ast::SortItem& item) { return HasAggregate(*item.expr); });
+  if (!select.group_by.empty() || select.having) return true;
+  const auto in_window = [&](const ast::NamedWindow& window) {
+    return std::ranges::any_of(window.spec.partition_by, has_aggregate) ||
+           std::ranges::any_of(window.spec.order_by, sorts_by_aggregate);
+  };
+  return std::ranges::any_of(select.windows, in_window) ||
+         (select.qualify && has_aggregate(select.qualify)) ||
+         std::ranges::any_of(select.items, has_aggregate, &ast::SelectItem::expr) ||
+         std::ranges::any_of(order_by, sorts_by_aggregate);
 }
 
 Grouping::~Grouping() = default;
@@ -163,7 +166,7 @@ void Grouping::BindGroup(const ast::Expr& expr, const ast::Select& select, bool 
   }
   const ast::Expr* item = ItemOf(expr, select, input_.scope);
   const ast::Expr& meant = item ? *item : expr;
-  if (HasAggregate(meant)) {
+  if (HasAggregate(meant, input_.scope)) {
     throw Error(ErrorCode::kBadRequest, "GROUP BY cannot use an aggregate", expr.range);
   }
   keys->push_back(AddKey(binder_->Bind(meant, input_.scope)));
@@ -204,8 +207,7 @@ std::vector<size_t> Grouping::SessionKeys(const ast::Select& select, SourceRange
     if (std::ranges::find(columns, column) == columns.end()) columns.push_back(column);
   }
   if (exprs.size() > input_.node->schema.size()) {
-    input_.node =
-        MakeProject(std::move(input_.node), std::move(exprs), std::move(names), range);
+    input_.node = MakeProject(std::move(input_.node), std::move(exprs), std::move(names), range);
   }
   return columns;
 }
@@ -288,8 +290,8 @@ ExprPtr Grouping::BindWindowFunction(const ast::FunctionCall& call, SourceRange 
                 fmt::format("GROUP BY {}(…) with the same arguments", name));
   }
   const WindowColumns& window = input_.node->properties.window;
-  std::optional<size_t> column = part == "START" ? window.start
-                                 : part == "END" ? window.end
+  std::optional<size_t> column = part == "START"                           ? window.start
+                                 : part == "END"                           ? window.end
                                  : part == "ROWTIME" || part == "PROCTIME" ? window.time
                                                                            : std::nullopt;
   if (!column) {

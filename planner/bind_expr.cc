@@ -240,6 +240,11 @@ void ExprBinder::AddNotice(std::string code, std::string message, SourceRange ra
 }
 
 ExprPtr ExprBinder::Bind(const ast::Expr& expr) {
+  auto* call = std::get_if<ast::FunctionCall>(&expr.node);
+  if (call && !call->over && IsAggregateCall(*call)) {
+    const OuterScope* block = EnclosingBlockOf(*call, scope_);
+    if (block) return BindOuterAggregate(expr, *block);
+  }
   if (scope_.replace) {
     if (ExprPtr replaced = scope_.replace(expr)) return replaced;
   }

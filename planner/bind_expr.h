@@ -61,6 +61,9 @@ int64_t BindIntervalMicros(const ast::Expr& expr, const PlanContext& context);
 
 // Whether the call is of an aggregate function (by name).
 bool IsAggregateCall(const ast::FunctionCall& call);
+// The enclosing block that a call of an aggregate belongs to: that of the innermost columns in it.
+// Null: it is the scope's own, as one without columns.
+const OuterScope* EnclosingBlockOf(const ast::FunctionCall& aggregate, const Scope& scope);
 
 // Scope over a relation's or node's schema.
 Scope ScopeOf(const Schema& schema, std::string_view qualifier = "");

@@ -4,7 +4,9 @@
 #include "fmt/format.h"
 #include "planner/bind_query.h"
 #include "planner/bind_subquery.h"
+#include "planner/common.h"
 #include "planner/join.h"
+#include "planner/make_expr.h"
 #include "planner/properties.h"
 #include "planner/rewrite.h"
 
@@ -67,11 +69,11 @@ class JoinBinder {
     }
     const std::vector<ExprPtr> above = PlaceSubqueries();
     BoundInput input;
-    input.node = Join(range);
-    if (!above.empty()) {
-      SubqueryJoiner joiner(&subqueries_, std::move(input.node));
-      joiner.Filter(Conjoin(above));
-      input.node = joiner.Take();
+    if (above.empty()) {
+      input.node = Join(kind_, range);
+    } else {
+      input.node =
+          kind_ == JoinKind::kInner ? JoinAndFilter(above, range) : JoinByPairs(above, range);
     }
     for (size_t i = 0; i < scope_.columns.size(); ++i) {
       scope_.columns[i].type = input.node->schema[i].type;
@@ -82,32 +84,107 @@ class JoinBinder {
   }
 
  private:
-  NodePtr Join(SourceRange range) {
-    if (lateral_) {
-      SubqueryJoiner joiner(lateral_, std::move(left_.node));
-      return joiner.JoinLateral(kind_, std::move(right_.node), std::move(terms_), range);
-    }
+  millrace::Join NewJoin(JoinKind kind) const {
     millrace::Join join;
-    join.kind = kind_;
+    join.kind = kind;
     join.left_ttl = binder_.TtlOf(left_.scope);
     join.right_ttl = binder_.TtlOf(right_.scope);
-    return MakeJoin(std::move(join), std::move(left_.node), std::move(right_.node),
-                    std::move(terms_), range);
+    return join;
+  }
+
+  NodePtr Join(JoinKind kind, SourceRange range) {
+    if (lateral_) {
+      SubqueryJoiner joiner(lateral_, std::move(left_.node));
+      return joiner.JoinLateral(kind, std::move(right_.node), std::move(terms_), range);
+    }
+    return MakeJoin(NewJoin(kind), std::move(left_.node), std::move(right_.node), std::move(terms_),
+                    range);
+  }
+
+  NodePtr JoinAndFilter(const std::vector<ExprPtr>& above, SourceRange range) {
+    SubqueryJoiner joiner(&subqueries_, Join(JoinKind::kInner, range));
+    joiner.Filter(Conjoin(above));
+    return joiner.Take();
+  }
+
+  // An outer join: the pairs of rows that meet the condition, and the rows that are in none.
+  NodePtr JoinByPairs(const std::vector<ExprPtr>& above, SourceRange range) {
+    const Schema schema = JoinSchema(kind_, left_.node->schema, right_.node->schema);
+    NodePtr left = KeepsLeft(kind_) ? ReadAgain(&left_.node) : nullptr;
+    NodePtr right = KeepsRight(kind_) ? ReadAgain(&right_.node) : nullptr;
+    NodePtr pairs = JoinAndFilter(above, range);
+    std::vector<ExprPtr> exprs;
+    for (size_t i = 0; i < schema.size(); ++i) {
+      exprs.push_back(MakeColumnExpr(i, schema[i].type, range));
+    }
+    pairs = MakeProject(std::move(pairs), std::move(exprs), NamesOf(schema), range);
+    std::vector<NodePtr> inputs(1);
+    if (left) inputs.push_back(RowsInNoPair(std::move(left), 0, ReadAgain(&pairs), range));
+    if (right)
+      inputs.push_back(RowsInNoPair(std::move(right), left_columns_, ReadAgain(&pairs), range));
+    inputs[0] = std::move(pairs);
+    NodePtr node = MakeNode(UnionAll{}, std::move(inputs));
+    node->schema = schema;
+    node->range = range;
+    DeriveProperties(node.get());
+    return node;
+  }
+
+  // The rows of `side`, whose columns are those of the pairs from `first` on, with NULLs beside
+  // them. Whether a row is in a pair depends on its values alone.
+  NodePtr RowsInNoPair(NodePtr side, size_t first, NodePtr pairs, SourceRange range) const {
+    const Schema schema = pairs->schema;
+    const size_t columns = side->schema.size();
+    std::vector<ExprPtr> matched, terms, exprs;
+    std::vector<std::string> names;
+    for (size_t i = 0; i < schema.size(); ++i) {
+      if (i < first || i >= first + columns) {
+        exprs.push_back(MakeNull(schema[i].type, range));
+        continue;
+      }
+      names.push_back(schema[i].name);
+      matched.push_back(MakeColumnExpr(i, schema[i].type, range));
+      exprs.push_back(MakeColumnExpr(i - first, schema[i].type, range));
+      terms.push_back(
+          SameValue(exprs.back(), MakeColumnExpr(columns + i - first, schema[i].type, range)));
+    }
+    pairs = MakeProject(std::move(pairs), std::move(matched), std::move(names), range);
+    NodePtr alone = MakeJoin(NewJoin(JoinKind::kAnti), std::move(side), std::move(pairs),
+                             std::move(terms), range);
+    return MakeProject(std::move(alone), std::move(exprs), NamesOf(schema), range);
+  }
+
+  // NaN, which equals nothing, is the same as NaN.
+  ExprPtr SameValue(ExprPtr left, ExprPtr right) const {
+    const SourceRange range = left->range;
+    const TypeId id = left->type.id;
+    if (id >= TypeId::kArray) {
+      ThrowUnsupported("a subquery over both inputs of an outer join, one with collections, is",
+                       range);
+    }
+    if (id == TypeId::kFloat || id == TypeId::kDouble) {
+      left = MakeCast(std::move(left), TypeId::kString, false, zone_);
+      right = MakeCast(std::move(right), TypeId::kString, false, zone_);
+    }
+    return MakeEqual(std::move(left), std::move(right), /*null_equal=*/true, range);
   }
 
   // Joins the subqueries of ON to the inputs that they speak of. Returns the terms that are to be
-  // tested above the join.
+  // tested above the join: of an outer one all of them, if there is one over both inputs.
   std::vector<ExprPtr> PlaceSubqueries() {
+    const bool of_pairs = std::ranges::any_of(terms_, [this](const ExprPtr& term) {
+      const std::optional<JoinSides> sides = subqueries_.SidesOf(*term, left_columns_);
+      if (!sides || !sides->left || !sides->right || kind_ == JoinKind::kInner) return false;
+      if (lateral_) ThrowUnsupported("a subquery over both inputs of this join is", term->range);
+      return true;
+    });
     std::vector<ExprPtr> above, on_left;
     for (ExprPtr& term : std::exchange(terms_, {})) {
       const std::optional<JoinSides> sides = subqueries_.SidesOf(*term, left_columns_);
       if (!sides) {
         terms_.push_back(std::move(term));
-      } else if (kind_ == JoinKind::kInner) {
+      } else if (kind_ == JoinKind::kInner || of_pairs) {
         above.push_back(std::move(term));
-      } else if (sides->left && sides->right) {
-        ThrowUnsupported("a subquery over both inputs of an outer join is", term->range,
-                         "join them in a subquery first");
       } else if (sides->right) {
         PlaceOnRight(term);
       } else {

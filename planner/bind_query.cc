@@ -319,7 +319,7 @@ BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& 
   Windows windows(this, select);
   ExprPtr qualify;
   NodePtr node;
-  if (Grouping::Needed(select, query.order_by)) {
+  if (Grouping::Needed(select, query.order_by, input.scope)) {
     Grouping grouping(this, std::move(input), select, query.order_by);
     const auto bind = [&](const ast::Expr& expr) { return grouping.Bind(expr); };
     grouping.SetReplace([&](const ast::Expr& expr) { return windows.Bind(expr, bind); });

@@ -198,7 +198,8 @@ class Grouping {
  public:
   ~Grouping();
   // Whether the block has groups or aggregates.
-  static bool Needed(const ast::Select& select, std::span<const ast::SortItem> order_by);
+  static bool Needed(const ast::Select& select, std::span<const ast::SortItem> order_by,
+                     const Scope& scope);
 
   Grouping(QueryBinder* binder, BoundInput input, const ast::Select& select,
            std::span<const ast::SortItem> order_by);

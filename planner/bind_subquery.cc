@@ -140,16 +140,8 @@ void SubqueryJoiner::ResolveSides(const Subquery& subquery) {
   }
 }
 
-// A second reader of what `node` computes, which is computed once.
-NodePtr SubqueryJoiner::ReadAgain(NodePtr* node) {
-  if (!std::holds_alternative<ScanCommon>((*node)->op)) {
-    const SourceRange range = (*node)->range;
-    *node = MakeScanCommon(std::make_shared<Common>(Common{std::move(*node), ""}), range);
-  }
-  return CloneTree(**node);
-}
-
-// The same for a subquery: the projections and filters above what is computed once are copied.
+// Another reader of the subquery `root`; the projections and filters above what is computed once are
+// copied.
 NodePtr SubqueryJoiner::CopyPeels(NodePtr* root) {
   NodePtr* node = root;
   while (std::holds_alternative<Project>((*node)->op) ||

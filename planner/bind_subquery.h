@@ -119,7 +119,6 @@ class SubqueryJoiner {
   static NodePtr AddMark(NodePtr node, SourceRange range);
   static bool IsHalfJoin(const Subquery& subquery);
   static bool IsSingleRow(const Node& root);
-  static NodePtr ReadAgain(NodePtr* node);
   static NodePtr CopyPeels(NodePtr* root);
   NodePtr Domain(const std::vector<ExprPtr>& values);
   Partner AsPartner(Keyed keyed) const;

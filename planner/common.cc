@@ -72,6 +72,14 @@ NodePtr MakeScanCommon(std::shared_ptr<Common> common, SourceRange range) {
   return node;
 }
 
+NodePtr ReadAgain(NodePtr* node) {
+  if (!std::holds_alternative<ScanCommon>((*node)->op)) {
+    const SourceRange range = (*node)->range;
+    *node = MakeScanCommon(std::make_shared<Common>(Common{std::move(*node), ""}), range);
+  }
+  return CloneTree(**node);
+}
+
 std::vector<CommonUses> FindCommons(Node* root) {
   std::vector<CommonUses> commons;
   ForEachNode(root, [&](Node* node) {

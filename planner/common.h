@@ -27,5 +27,7 @@ void InlineCommons(NodePtr* root);
 void ShareEqualSubplans(NodePtr* root);
 
 NodePtr CloneTree(const Node& node);
+// Another reader of what `node` computes, which is computed once from here on.
+NodePtr ReadAgain(NodePtr* node);
 
 }  // namespace millrace

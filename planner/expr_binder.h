@@ -77,6 +77,7 @@ class ExprBinder {
   ExprPtr BindNode(const ast::Descriptor& descriptor, SourceRange range);
   ExprPtr BindNode(const ast::TableArg& table, SourceRange range);
   ExprPtr BindOuter(const ast::ColumnRef& column, SourceRange range);
+  ExprPtr BindOuterAggregate(const ast::Expr& expr, const OuterScope& block) const;
   ExprPtr BindMinus(const ast::Expr& operand, SourceRange range);
 
   // Subqueries (bind_expr_subquery.cc).

@@ -215,6 +215,40 @@ ExprPtr MakeField(ExprPtr row, size_t index, SourceRange range) {
       Expr{std::move(type), range, FieldExpr{std::move(row), index}});
 }
 
+const OuterScope* EnclosingBlockOf(const ast::FunctionCall& aggregate, const Scope& scope) {
+  if (scope.outer == nullptr) return nullptr;
+  bool own = false;
+  std::vector<const OuterScope*> blocks;
+  const auto visit = [&](const ast::Expr& expr) {
+    auto* column = std::get_if<ast::ColumnRef>(&expr.node);
+    if (!column) return true;
+    own = own || NameResolver(scope, column->parts, expr.range).Resolve();
+    const OuterScope* outer = scope.outer;
+    while (outer && !NameResolver(*outer->scope, column->parts, expr.range).Resolve()) {
+      outer = outer->outer;
+    }
+    if (outer) blocks.push_back(outer);
+    return true;
+  };
+  for (const ast::FunctionArg& argument : aggregate.args) VisitExpr(*argument.value, visit);
+  if (aggregate.filter) VisitExpr(*aggregate.filter, visit);
+  if (own || blocks.empty()) return nullptr;
+  return *std::ranges::max_element(blocks, {}, &OuterScope::query);
+}
+
+// An aggregate of an enclosing block's rows is a value of that block.
+ExprPtr ExprBinder::BindOuterAggregate(const ast::Expr& expr, const OuterScope& block) const {
+  ExprPtr value = block.scope->replace ? block.scope->replace(expr) : nullptr;
+  if (!value) {
+    throw Error(ErrorCode::kUnsupportedFeature,
+                "aggregates of the enclosing query are not supported here", RangeOf(expr),
+                "they need its HAVING, or its select list beside GROUP BY or another aggregate");
+  }
+  return RemapColumns(value, [&](const ColumnExpr& found, const Expr& old) {
+    return MakeColumnExpr(OuterColumn(block.query, found.index), old.type, old.range);
+  });
+}
+
 // A name that only enclosing queries know; null when none does.
 ExprPtr ExprBinder::BindOuter(const ast::ColumnRef& column, SourceRange range) {
   for (const OuterScope* outer = scope_.outer; outer; outer = outer->outer) {
@@ -222,7 +256,8 @@ ExprPtr ExprBinder::BindOuter(const ast::ColumnRef& column, SourceRange range) {
     const ExprPtr expr = resolver.Resolve();
     if (!expr) continue;
     if (resolver.inexact()) {
-      AddNotice("NAME_CASE", "\"" + Text(column.parts) + "\" differs in case from its column", range);
+      AddNotice("NAME_CASE", "\"" + Text(column.parts) + "\" differs in case from its column",
+                range);
     }
     return RemapColumns(expr, [&](const ColumnExpr& found, const Expr& old) {
       return MakeColumnExpr(OuterColumn(outer->query, found.index), old.type, old.range);

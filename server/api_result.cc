@@ -143,7 +143,8 @@ void AppendJsonJob(const JobInfo& job, std::string* out) {
       .Field("state_bytes", job.state_bytes)
       .Field("state_rows", job.state_rows)
       .Field("expired_rows", job.expired_rows)
-      .Field("dropped_rows", job.dropped_rows);
+      .Field("dropped_rows", job.dropped_rows)
+      .Field("combined_rows", job.combined_rows);
   AppendOptionalTime("watermark", job.watermark, &json);
   json.Key("held_back_by");
   job.held_back_by.empty() ? json.Null() : json.String(job.held_back_by);

@@ -41,6 +41,7 @@ struct JobInfo {
   uint64_t steps = 0;
   uint64_t state_bytes = 0, state_rows = 0;
   uint64_t expired_rows = 0, dropped_rows = 0;  // By state TTL.
+  uint64_t combined_rows = 0;  // That became groups before they changed their partition.
   std::optional<int64_t> watermark;  // Microseconds; none before the first.
   std::string held_back_by;  // "orders/a.csv": the source partition with the least watermark.
   uint64_t checkpoints = 0;

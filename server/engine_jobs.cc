@@ -273,6 +273,7 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
     info.state_rows = flow.state_rows();
     info.expired_rows = flow.expired_rows();
     info.dropped_rows = flow.dropped_rows();
+    info.combined_rows = flow.combined_rows();
     info.watermark = flow.watermark();
     info.held_back_by = flow.HeldBackBy();
     info.checkpoints = pipeline.checkpoints();

@@ -76,6 +76,8 @@ constexpr JobMetric kJobMetrics[] = {
      [](const JobInfo& job) { return Of(job.expired_rows); }},
     {"millrace_state_dropped_deletes_total", "counter", "Deletions of rows that had expired.",
      [](const JobInfo& job) { return Of(job.dropped_rows); }},
+    {"millrace_combined_rows_total", "counter", "Rows aggregated before they changed partitions.",
+     [](const JobInfo& job) { return Of(job.combined_rows); }},
 };
 
 void AppendJobs(const std::vector<JobInfo>& jobs, Page* page) {

@@ -45,6 +45,22 @@ MUTANTS = [
         "executor/value_table.cc",
         "value.data() + sizeof(int64_t) + sizeof(uint32_t),\n                    (counts_ - 1) * sizeof(int64_t));",
         "value.data() + sizeof(int64_t) + sizeof(uint32_t),\n                    0);")]),
+    ("partial_groups_count_rows_once", [(
+        "executor/partial_aggregate.cc",
+        "+= weights ? weights[i] : 1;",
+        "+= 1;")]),
+    ("partial_groups_by_hash_alone", [(
+        "executor/partial_aggregate.cc",
+        "slots_[slot] = static_cast<uint32_t>(firsts_.size());",
+        "slots_[slot] = 1;")]),
+    ("partial_groups_take_late_rows", [(
+        "executor/partial_aggregate.cc",
+        "if (AnyLate(batch, time)) return batch;",
+        "")]),
+    ("partial_states_replace", [(
+        "executor/aggregate.cc",
+        "Rows(rows_[i]) += Rows(from[i]);",
+        "Rows(rows_[i]) = Rows(from[i]);")]),
     ("extremes_swapped", [(
         "executor/aggregate.cc",
         "Extreme(groups[i], call.extreme > 0)",
@@ -162,7 +178,7 @@ MUTANTS = [
         "(argument.IsNull(i) && !call.takes_nulls)",
         "argument.IsNull(i)")]),
     ("filter_takes_unknown", [(
-        "executor/aggregate.cc",
+        "executor/partial_aggregate.cc",
         "passes[i] = !keep.IsNull(i) && keep.at<bool>(i);",
         "passes[i] = keep.IsNull(i) || keep.at<bool>(i);")]),
     ("no_row_over_no_input", [(
@@ -335,9 +351,9 @@ MUTANTS = [
          "    pool->ForEach(options_.partitions, [&](size_t p) { RunStage(stage, p); });\n"
          "    AdvanceWatermarks(stage);\n")]),
     ("allowed_lateness_ignored", [(
-        "executor/aggregate.cc",
-        "return SaturatingAdd(CloseTime(window_time), options_.plan.allowed_lateness);",
-        "return CloseTime(window_time);")]),
+        "executor/partial_aggregate.cc",
+        "return SaturatingAdd(SaturatingAdd(window_time, plan.grace), plan.allowed_lateness);",
+        "return SaturatingAdd(window_time, plan.grace);")]),
     ("derived_rows_are_late", [(
         "planner/rewrite.cc",
         "const bool decides = !deciders.Behind(*node);",
