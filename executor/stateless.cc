@@ -1,5 +1,7 @@
 #include "executor/stateless.h"
 
+#include <algorithm>
+
 #include "executor/windows.h"
 
 namespace millrace {
@@ -17,13 +19,15 @@ void FilterOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Em
   RowErrors errors;
   context_->eval.errors = &errors;
   SetWatermark(time, &context_->eval);
-  std::vector<uint32_t> rows = Select(*predicate_, batch, context_->eval);
+  Column mask = EvaluateCondition(*predicate_, batch, context_->eval);
   if (DropFailedRows(errors, "Filter", schema_, context_, &batch)) {
     errors.clear();
-    rows = Select(*predicate_, batch, context_->eval);
+    mask = EvaluateCondition(*predicate_, batch, context_->eval);
   }
-  if (rows.size() == batch.size) return emit(std::move(batch));
-  if (!rows.empty()) emit(batch.Take(rows));
+  const uint8_t* keep = mask.data<uint8_t>();
+  const auto kept = static_cast<size_t>(std::count(keep, keep + batch.size, 1));
+  if (kept == batch.size) return emit(std::move(batch));
+  if (kept > 0) emit(batch.Compress(keep, kept));
 }
 
 void ProjectOperator::OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) {
@@ -116,7 +120,8 @@ Batch AssignWindowsOperator::Expand(const Batch& batch, const StepTime& time) co
 void AssignWindowsOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit& emit) {
   DropNullTimes("Window", spec_.time_column, schema_, context_, &batch);
   if (batch.size == 0) return;
-  Batch out = spec_.kind == AssignWindows::Kind::kTumble ? Tumble(std::move(batch)) : Expand(batch, time);
+  Batch out =
+      spec_.kind == AssignWindows::Kind::kTumble ? Tumble(std::move(batch)) : Expand(batch, time);
   if (out.size > 0) emit(std::move(out));
 }
 

@@ -85,10 +85,10 @@ struct AggregateDefinition {
   std::vector<TypeId> parameters;  // kNull means any type.
   std::function<std::optional<Type>(std::span<const Type> arguments)> result;
   std::function<AggregateKernel(const AggregateSignature& signature)> make_kernel;
-  int extreme = 0;           // +1 MIN, -1 MAX: not retractable from its state alone.
+  int extreme = 0;  // +1 MIN, -1 MAX: not retractable from its state alone.
   bool takes_nulls = false;
-  // The result depends on the order of the rows. The kernel's argument is a ROW: first what the rows
-  // are ordered by, if anything, then the argument; its values in their order are the order.
+  // The result depends on the order of the rows. The kernel's argument is a ROW: first what the
+  // rows are ordered by, if anything, then the argument; its values in their order are the order.
   bool ordered = false;
   bool weighted = false;           // The last argument, a BIGINT, says how often a row counts.
   std::optional<size_t> constant;  // The argument that must be constant.

@@ -62,12 +62,28 @@ struct Multiply {
   static auto Apply(T a, T b) {
     if constexpr (std::is_floating_point_v<T>) {
       return a * b;
-    } else {
+    } else if constexpr (sizeof(T) == 8) {
       T product;
       const bool overflow = __builtin_mul_overflow(a, b, &product);
       return Checked<T>{product, OverflowIn<T>(kMultiply, overflow)};
+    } else {
+      const int64_t wide = int64_t{a} * b;
+      const T product = static_cast<T>(wide);
+      return Checked<T>{product, OverflowIn<T>(kMultiply, wide != product)};
     }
   }
+};
+
+// BIGINTs of up to 32 bits, as most are, have a product: a loop over such needs no check by row.
+struct MultiplyBigInts {
+  Checked<int64_t> operator()(int64_t a, int64_t b) const { return Multiply::Apply(a, b); }
+  static int64_t Unchecked(int64_t a, int64_t b) {
+    return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  }
+  static uint64_t MayFail(int64_t a, int64_t b) { return BeyondHalf(a) | BeyondHalf(b); }
+
+ private:
+  static uint64_t BeyondHalf(int64_t v) { return (static_cast<uint64_t>(v) + (1ull << 31)) >> 32; }
 };
 
 struct Divide {
@@ -100,7 +116,11 @@ struct Modulo {
 
 template <class Op, class T>
 ScalarKernel KernelOf() {
-  return MakeKernel([](T a, T b) { return Op::template Apply<T>(a, b); });
+  if constexpr (std::is_same_v<Op, Multiply> && std::is_same_v<T, int64_t>) {
+    return MakeKernel(MultiplyBigInts());
+  } else {
+    return MakeKernel([](T a, T b) { return Op::template Apply<T>(a, b); });
+  }
 }
 
 template <class Op>

@@ -17,7 +17,9 @@ Column EvaluateIn(const InExpr& in, const Batch& batch, EvalContext& context);
 
 // The indices i where bytes[i] is not 0.
 std::vector<uint32_t> NonZero(const uint8_t* bytes, size_t size);
-// The rows where a BOOLEAN column is TRUE.
+// For each row whether a BOOLEAN column is TRUE there: flat, without NULLs.
+Column TrueMask(const Column& column, size_t size);
+// The rows where it is.
 std::vector<uint32_t> TrueRows(const Column& column, size_t size);
 
 }  // namespace millrace

@@ -87,6 +87,10 @@ ExprPtr MakeIn(ExprPtr value, std::vector<Value> list, bool negated, SourceRange
 // The value of each row of `batch`; rows that fail are added to context.errors.
 Column Evaluate(const Expr& expr, const Batch& batch, EvalContext& context);
 
+// For each row of `batch` whether `predicate` is TRUE (not NULL): flat, without NULLs; rows that
+// fail are added to context.errors.
+Column EvaluateCondition(const Expr& predicate, const Batch& batch, EvalContext& context);
+
 // The rows where `predicate` is TRUE (not NULL, not failed).
 std::vector<uint32_t> Select(const Expr& predicate, const Batch& batch, EvalContext& context);
 

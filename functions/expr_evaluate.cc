@@ -181,19 +181,23 @@ std::vector<uint32_t> NonZero(const uint8_t* bytes, size_t size) {
 }
 
 std::vector<uint32_t> TrueRows(const Column& column, size_t size) {
-  if (column.constant()) {
-    std::vector<uint32_t> rows;
-    if (column.IsNull(0) || !column.data<bool>()[0]) return rows;
-    rows.resize(size);
-    std::iota(rows.begin(), rows.end(), 0u);
-    return rows;
-  }
+  return NonZero(TrueMask(column, size).data<uint8_t>(), size);
+}
+
+Column TrueMask(const Column& column, size_t size) {
+  if (!column.may_have_nulls()) return column.Flatten();
+  Column mask(TypeId::kBoolean, size);
   const uint8_t* values = column.data<uint8_t>();
   const uint8_t* valid = column.valid();
-  if (valid == nullptr) return NonZero(values, size);
-  std::vector<uint8_t> bytes(size);
-  for (size_t i = 0; i < size; ++i) bytes[i] = (values[i] != 0) & (valid[i] != 0);
-  return NonZero(bytes.data(), size);
+  for (size_t i = 0; i < size; ++i) {
+    mask.mutable_data<uint8_t>()[i] =
+        values[i * column.stride()] & (valid[i * column.stride()] != 0);
+  }
+  return mask;
+}
+
+Column EvaluateCondition(const Expr& predicate, const Batch& batch, EvalContext& context) {
+  return TrueMask(Evaluate(predicate, batch, context), batch.size);
 }
 
 std::vector<uint32_t> Select(const Expr& predicate, const Batch& batch, EvalContext& context) {

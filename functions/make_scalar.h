@@ -59,6 +59,13 @@ void AppendAnyArgument(const T& value, std::string* out) {
   }
 }
 
+// F(a…) cannot fail where MayFail(a…) is 0, and gives Unchecked(a…) then.
+template <class F, class... A>
+concept HasQuickCheck = requires(A... a) {
+  F::MayFail(a...);
+  F::Unchecked(a...);
+};
+
 template <class F, class R, class... A>
 class LambdaKernel {
  public:
@@ -112,6 +119,9 @@ class LambdaKernel {
       const auto describe = [&]([[maybe_unused]] size_t i, [[maybe_unused]] std::string* out) {
         (AppendAnyArgument(readers(i), out), ...);
       };
+      if constexpr (HasQuickCheck<F, A...>) {
+        if (LoopUnchecked(size, &result, readers...)) return;
+      }
       Loop(call, describe, size, valid, &result, context.errors);
     };
     Bind(arguments, run);
@@ -200,6 +210,18 @@ class LambdaKernel {
       all &= out_valid[i];
     }
     if (!all) result->set_valid(std::move(out_valid));
+  }
+
+  // False if some row may fail.
+  template <class... Reader>
+  static bool LoopUnchecked(size_t size, Column* result, Reader... readers) {
+    Result* out = result->mutable_data<Result>();
+    uint64_t may_fail = 0;
+    for (size_t i = 0; i < size; ++i) {
+      out[i] = F::Unchecked(readers(i)...);
+      may_fail |= F::MayFail(readers(i)...);
+    }
+    return may_fail == 0;
   }
 
   // Only if some row fails, a second pass looks which: null rows may have failed on garbage.

@@ -1,5 +1,7 @@
 #include "types/batch.h"
 
+#include "base/compress.h"
+
 namespace millrace {
 namespace {
 
@@ -25,6 +27,18 @@ Batch Batch::Take(std::span<const uint32_t> rows) const {
   if (!weights.empty()) {
     out.weights.resize(rows.size());
     Gather(weights.data(), rows, out.weights.data());
+  }
+  return out;
+}
+
+Batch Batch::Compress(const uint8_t* keep, size_t kept) const {
+  Batch out;
+  out.size = kept;
+  out.columns.reserve(columns.size());
+  for (const Column& column : columns) out.columns.push_back(column.Compress(keep, kept));
+  if (!weights.empty()) {
+    out.weights.resize(kept);
+    CompressTo(weights.data(), keep, kept, out.weights.data());
   }
   return out;
 }

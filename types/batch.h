@@ -18,6 +18,8 @@ struct Batch {
   int64_t weight(size_t i) const { return weights.empty() ? 1 : weights[i]; }
 
   Batch Take(std::span<const uint32_t> rows) const;
+  // The rows with keep[i] = 1, `kept` of them; 0 for the others.
+  Batch Compress(const uint8_t* keep, size_t kept) const;
   Batch Slice(size_t begin, size_t count) const;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/compress.h"
 #include "base/shared.h"
 
 namespace millrace {
@@ -22,24 +23,22 @@ struct Word128 {
   uint64_t words[2];
 };
 
-void GatherValues(const Column& in, std::span<const uint32_t> rows, Column* out) {
-  switch (WidthOf(in.type())) {
+// Calls f with a value of a type as wide as the column's values, if they have any width.
+template <class F>
+void WithWord(TypeId type, const F& f) {
+  switch (WidthOf(type)) {
     case 0:
-      break;
+      return;
     case 1:
-      Gather(in.data<uint8_t>(), rows, out->mutable_data<uint8_t>());
-      break;
+      return f(uint8_t{});
     case 2:
-      Gather(in.data<uint16_t>(), rows, out->mutable_data<uint16_t>());
-      break;
+      return f(uint16_t{});
     case 4:
-      Gather(in.data<uint32_t>(), rows, out->mutable_data<uint32_t>());
-      break;
+      return f(uint32_t{});
     case 8:
-      Gather(in.data<uint64_t>(), rows, out->mutable_data<uint64_t>());
-      break;
+      return f(uint64_t{});
     default:
-      Gather(in.data<Word128>(), rows, out->mutable_data<Word128>());
+      return f(Word128{});
   }
 }
 
@@ -265,13 +264,32 @@ Column Column::Take(std::span<const uint32_t> rows) const {
   }
   out.size_ = out.capacity_ = rows.size();
   out.values_ = NewValues(rows.size(), WidthOf(type_));
-  GatherValues(*this, rows, &out);
+  WithWord(type_, [&]<class T>(T) { Gather(data<T>(), rows, out.mutable_data<T>()); });
   if (valid_) {
     out.valid_ = NewValid(rows.size());
     Gather<uint8_t>(valid_.get(), rows, out.valid_.get());
   }
   if (type_ == TypeId::kRow) {
     for (Column& child : out.children_) child = child.Take(rows);
+  }
+  return out;
+}
+
+Column Column::Compress(const uint8_t* keep, size_t kept) const {
+  Column out = *this;
+  if (constant()) {
+    out.MakeConstant(kept);
+    return out;
+  }
+  out.size_ = out.capacity_ = kept;
+  out.values_ = NewValues(kept, WidthOf(type_));
+  WithWord(type_, [&]<class T>(T) { CompressTo(data<T>(), keep, kept, out.mutable_data<T>()); });
+  if (valid_) {
+    out.valid_ = NewValid(kept);
+    CompressTo(valid_.get(), keep, kept, out.valid_.get());
+  }
+  if (type_ == TypeId::kRow) {
+    for (Column& child : out.children_) child = child.Compress(keep, kept);
   }
   return out;
 }

@@ -80,6 +80,8 @@ class Column {
 
   // The values at `rows`, in that order.
   Column Take(std::span<const uint32_t> rows) const;
+  // The values of the rows with keep[i] = 1, `kept` of them; 0 for the others.
+  Column Compress(const uint8_t* keep, size_t kept) const;
   // Rows [begin, begin + size).
   Column Slice(size_t begin, size_t size) const;
   // The same values, never constant.

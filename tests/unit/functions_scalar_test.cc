@@ -108,6 +108,13 @@ BOOST_AUTO_TEST_CASE(integers) {
   BOOST_TEST(Call("+", {Big(INT64_MAX), Big(1)}) == "!BIGINT overflow in +: 9223372036854775807 1");
   BOOST_TEST(Call("-", {Int(INT32_MIN), Int(1)}).starts_with("!INTEGER overflow in -"));
   BOOST_TEST(Call("*", {Big(INT64_MAX), Big(2)}).starts_with("!BIGINT overflow in *"));
+  constexpr int64_t kHalf = int64_t{1} << 31;
+  BOOST_TEST(Call("*", {Big(-kHalf), Big(-kHalf)}) == "4611686018427387904");
+  BOOST_TEST(Call("*", {Big(kHalf), Big(2 * kHalf - 1)}) == "9223372034707292160");
+  BOOST_TEST(Call("*", {Big(2 * kHalf), Big(kHalf)}).starts_with("!BIGINT overflow in *"));
+  BOOST_TEST(Call("*", {Big(INT64_MIN), Big(-1)}).starts_with("!BIGINT overflow in *"));
+  BOOST_TEST(Call("*", {Int(65536), Int(-32768)}) == "-2147483648");
+  BOOST_TEST(Call("*", {Int(65536), Int(32768)}).starts_with("!INTEGER overflow in *"));
   BOOST_TEST(Call("/", {Int(INT32_MIN), Int(-1)}).starts_with("!INTEGER overflow in /"));
   BOOST_TEST(Call("negate", {Big(INT64_MIN)}).starts_with("!BIGINT overflow"));
   BOOST_TEST(Call("abs", {Int(-5)}) == "5");

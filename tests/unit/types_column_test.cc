@@ -1,6 +1,8 @@
 #define BOOST_TEST_MODULE types_column
 #include <boost/test/unit_test.hpp>
 
+#include <random>
+
 #include "types/batch.h"
 #include "types/row_key.h"
 #include "types/value.h"
@@ -51,6 +53,38 @@ BOOST_AUTO_TEST_CASE(take_and_slice) {
   CheckRows(column.Slice(1, 2), kNested, {rows[1], rows[2]});
   CheckRows(column.Slice(1, 3).Take(std::vector<uint32_t>{2, 1}), kNested, {rows[3], rows[2]});
   CheckRows(column.Slice(4, 0), kNested, {});
+}
+
+// Against Take, over sizes on both sides of what is moved at once, for values of every width.
+BOOST_AUTO_TEST_CASE(compress) {
+  std::mt19937 random(7);
+  for (const size_t size : {0, 1, 7, 8, 9, 64, 100}) {
+    for (const unsigned percent : {0, 10, 50, 90, 100}) {
+      std::vector<uint8_t> keep(size);
+      std::vector<uint32_t> kept;
+      for (uint32_t i = 0; i < size; ++i) {
+        keep[i] = random() % 100 < percent;
+        if (keep[i]) kept.push_back(i);
+      }
+      const auto check = [&](const Column& column, const Type& type) {
+        std::vector<Value> expected;
+        for (uint32_t i : kept) expected.push_back(GetValue(column, type, i));
+        CheckRows(column.Compress(keep.data(), kept.size()), type, expected);
+      };
+      std::vector<Value> nested, numbers, texts;
+      for (size_t i = 0; i < size; ++i) {
+        nested.push_back(NestedRows()[i % 4]);
+        numbers.push_back(i % 5 == 3 ? Value{} : Int(static_cast<int64_t>(i)));
+        texts.push_back(i % 5 == 3 ? Value{} : Text("a text longer than a word"));
+      }
+      check(Build(nested, kNested), kNested);
+      check(Build(texts, TypeId::kString), TypeId::kString);
+      for (TypeId type : {TypeId::kTinyInt, TypeId::kSmallInt, TypeId::kInteger, TypeId::kBigInt}) {
+        check(Build(numbers, type), type);
+      }
+      check(MakeConstantColumn(Int(3), TypeId::kBigInt, size), TypeId::kBigInt);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(constants) {
@@ -136,6 +170,8 @@ BOOST_AUTO_TEST_CASE(batches) {
   BOOST_TEST((joined.weights == std::vector<int64_t>{1, 1, -1, 2}));
   const Batch taken = joined.Take(std::vector<uint32_t>{3, 0});
   BOOST_TEST((taken.weights == std::vector<int64_t>{2, 1}));
+  const std::vector<uint8_t> keep = {1, 0, 0, 1};
+  BOOST_TEST((joined.Compress(keep.data(), 2).weights == std::vector<int64_t>{1, 2}));
   BOOST_TEST((joined.Slice(1, 2).weights == std::vector<int64_t>{1, -1}));
   CheckRows(joined.Slice(1, 2).columns[0], TypeId::kBigInt, {Int(2), Int(3)});
 }
