@@ -40,7 +40,7 @@ void View::Publish(size_t p) {
   const bool retracts = spec_.kind == ViewSpec::Kind::kKeyed &&
                         !std::ranges::all_of(pending_[p], &Batch::append_only);
   if (retracts && pending_[p].size() > 1) pending_[p] = {Concat(pending_[p])};
-  for (const Batch& batch : pending_[p]) parts_[p]->Apply(batch);
+  parts_[p]->Apply(pending_[p]);
   pending_[p].clear();
 }
 

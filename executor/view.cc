@@ -31,22 +31,10 @@ uint64_t Generation() {
   return static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
 }
 
-// Wide values are copied one after another; `to` are slots over the chunks.
-template <class T>
-void CopyFixed(const Column& in, std::span<const uint32_t> from, std::span<const uint32_t> to,
-               std::vector<std::shared_ptr<ViewChunk>>& chunks, size_t c) {
-  const T* values = in.data<T>();
-  for (size_t k = 0; k < to.size(); ++k) {
-    if (k + kAhead < to.size()) {
-      const uint32_t next = to[k + kAhead];
-      const T* cells = chunks[next / ViewChunk::kRows]->columns[c].template data<T>();
-      __builtin_prefetch(cells + next % ViewChunk::kRows, 1);
-    }
-    Column& out = chunks[to[k] / ViewChunk::kRows]->columns[c];
-    const size_t at = to[k] % ViewChunk::kRows;
-    out.mutable_data<T>()[at] = values[from[k] * in.stride()];
-    if (out.may_have_nulls()) out.SetNull(at, false);
-  }
+bool IsPlain(const Column& column) {
+  const bool string = column.type() == TypeId::kString || column.type() == TypeId::kBytes;
+  return !string && column.children().empty() && !column.may_have_nulls() &&
+         (WidthOf(column.type()) == 4 || WidthOf(column.type()) == 8);
 }
 
 }  // namespace
@@ -97,14 +85,36 @@ std::shared_ptr<ViewChunk> ViewPartition::NewChunk() const {
   return chunk;
 }
 
-ViewChunk& ViewPartition::Writable(uint32_t slot) {
-  std::shared_ptr<ViewChunk>& chunk = chunks_[slot / ViewChunk::kRows];
+void ViewPartition::SetChunk(size_t k, std::shared_ptr<ViewChunk> chunk) {
+  if (k == chunks_.size()) {
+    chunks_.emplace_back();
+    writable_since_.emplace_back();
+    cells_.resize(cells_.size() + spec_.schema.size() + 1);
+  }
+  chunks_[k] = std::move(chunk);
+  writable_since_[k] = applied_;
+  FindCells(k);
+}
+
+void ViewPartition::FindCells(size_t k) {
+  ViewChunk& chunk = *chunks_[k];
+  char** cells = &cells_[k * (chunk.columns.size() + 1)];
+  *cells++ = reinterpret_cast<char*>(chunk.weights.data());
+  for (Column& column : chunk.columns) {
+    *cells++ = IsPlain(column) ? column.mutable_data<char>() : nullptr;
+  }
+}
+
+void ViewPartition::MakeChunkWritable(size_t k) {
+  const std::shared_ptr<ViewChunk>& chunk = chunks_[k];
   const bool wasteful = chunk->heap->allocated() > chunk->compact_at;
-  if (!wasteful && !Shared(chunk)) return *chunk;
+  if (!wasteful && !Shared(chunk)) {
+    writable_since_[k] = applied_;
+    return;
+  }
   std::shared_ptr<ViewChunk> copy = NewChunk();
   copy->weights = chunk->weights;
-  const size_t base = slot / ViewChunk::kRows * ViewChunk::kRows;
-  const size_t used = std::min<size_t>(ViewChunk::kRows, next_ - base);
+  const size_t used = std::min<size_t>(ViewChunk::kRows, next_ - k * ViewChunk::kRows);
   for (size_t c = 0; c < copy->columns.size(); ++c) {
     for (size_t i = 0; i < used; ++i) {
       if (copy->weights[i] != 0) {
@@ -113,8 +123,7 @@ ViewChunk& ViewPartition::Writable(uint32_t slot) {
     }
   }
   copy->compact_at += 2 * copy->heap->allocated();
-  chunk = std::move(copy);
-  return *chunk;
+  SetChunk(k, std::move(copy));
 }
 
 uint32_t ViewPartition::NewSlot() {
@@ -123,22 +132,46 @@ uint32_t ViewPartition::NewSlot() {
     free_.pop_back();
     return slot;
   }
-  if (next_ % ViewChunk::kRows == 0) chunks_.push_back(NewChunk());
+  if (next_ % ViewChunk::kRows == 0) SetChunk(next_ / ViewChunk::kRows, NewChunk());
   return next_++;
+}
+
+template <class T>
+void ViewPartition::WriteFixed(const Column& in, size_t c, std::span<const uint32_t> from,
+                               std::span<const uint32_t> to) {
+  const T* values = in.data<T>();
+  for (size_t k = 0; k < to.size(); ++k) {
+    if (k + kAhead < to.size()) {
+      const uint32_t next = to[k + kAhead];
+      const T* cells = reinterpret_cast<T*>(Cells(next, c + 1));
+      if (cells != nullptr) __builtin_prefetch(cells + next % ViewChunk::kRows, 1);
+    }
+    if (char* cells = Cells(to[k], c + 1)) {
+      reinterpret_cast<T*>(cells)[to[k] % ViewChunk::kRows] = values[from[k] * in.stride()];
+    } else {
+      WriteValue(in, c, from[k], to[k]);
+    }
+  }
+}
+
+void ViewPartition::WriteValue(const Column& in, size_t c, uint32_t from, uint32_t to) {
+  ViewChunk& chunk = *chunks_[to / ViewChunk::kRows];
+  Column& out = chunk.columns[c];
+  const bool had_nulls = out.may_have_nulls();
+  CopyValue(in, from, &out, to % ViewChunk::kRows, chunk.heap.get());
+  if (out.may_have_nulls() != had_nulls) FindCells(to / ViewChunk::kRows);
 }
 
 void ViewPartition::Write(const Batch& batch, std::span<const uint32_t> from,
                           std::span<const uint32_t> to) {
   for (size_t c = 0; c < batch.columns.size(); ++c) {
     const Column& in = batch.columns[c];
-    if (!in.may_have_nulls() && WidthOf(in.type()) == 8 && in.children().empty()) {
-      CopyFixed<int64_t>(in, from, to, chunks_, c);
+    if (IsPlain(in)) {
+      WidthOf(in.type()) == 8 ? WriteFixed<int64_t>(in, c, from, to)
+                              : WriteFixed<int32_t>(in, c, from, to);
       continue;
     }
-    for (size_t k = 0; k < to.size(); ++k) {
-      ViewChunk& chunk = *chunks_[to[k] / ViewChunk::kRows];
-      CopyValue(in, from[k], &chunk.columns[c], to[k] % ViewChunk::kRows, chunk.heap.get());
-    }
+    for (size_t k = 0; k < to.size(); ++k) WriteValue(in, c, from[k], to[k]);
   }
 }
 
@@ -150,11 +183,9 @@ void ViewPartition::Append(const Batch& changes) {
       to.push_back(NewSlot());
     }
   }
-  for (uint32_t slot : to) Writable(slot);
+  for (uint32_t slot : to) MakeWritable(slot);
   Write(changes, from, to);
-  for (uint32_t slot : to) {
-    chunks_[slot / ViewChunk::kRows]->weights[slot % ViewChunk::kRows] = 1;
-  }
+  for (uint32_t slot : to) Weight(slot) = 1;
   live_ += to.size();
 }
 
@@ -165,29 +196,28 @@ void ViewPartition::ApplyNet(const Batch& changes) {
   const bool bag = spec_.kind == ViewSpec::Kind::kBag;
   std::vector<uint32_t> from, to;
   std::vector<char*> touched;
-  auto weight_of = [&](uint32_t slot) -> int64_t& {
-    return chunks_[slot / ViewChunk::kRows]->weights[slot % ViewChunk::kRows];
-  };
   // A row that goes and one that comes for the same key: the coming one stays, in whichever order.
   for (const bool insert : {false, true}) {
+    if (!insert && changes.append_only()) continue;
     for (uint32_t i = 0; i < changes.size; ++i) {
       const int64_t weight = changes.weight(i);
       if ((weight > 0) != insert) continue;
       if (i + kAhead < changes.size && SlotOf(rows_[i + kAhead]) != kNoSlot) {
-        __builtin_prefetch(&weight_of(SlotOf(rows_[i + kAhead])), 1);
+        __builtin_prefetch(&Weight(SlotOf(rows_[i + kAhead])), 1);
       }
       char* row = rows_[i];
       index_.BeforeChange(row);
       uint32_t& slot = SlotOf(row);
       if (slot == kNoSlot) {
         slot = NewSlot();
-        Writable(slot);
-        weight_of(slot) = 0;
+        MakeWritable(slot);
+        Weight(slot) = 0;
       }
-      Writable(slot);
-      live_ -= weight_of(slot) > 0;
-      weight_of(slot) = bag ? weight_of(slot) + weight : insert;
-      live_ += weight_of(slot) > 0;
+      MakeWritable(slot);
+      int64_t& count = Weight(slot);
+      live_ -= count > 0;
+      count = bag ? count + weight : insert;
+      live_ += count > 0;
       if (!insert) {
         touched.push_back(row);
         continue;
@@ -200,7 +230,7 @@ void ViewPartition::ApplyNet(const Batch& changes) {
   Write(changes, from, to);
   for (size_t k = 0; k < to.size(); ++k) NoteTime(to[k], rows_[from[k]]);
   for (char* row : touched) {
-    if (SlotOf(row) != kNoSlot && weight_of(SlotOf(row)) == 0) Remove(row);
+    if (SlotOf(row) != kNoSlot && Weight(SlotOf(row)) == 0) Remove(row);
   }
   DropOldest();
 }
@@ -228,7 +258,8 @@ void ViewPartition::DropOldest() {
     char* row = index_.Find(key, HashBytes(key));
     if (row == nullptr) continue;
     index_.BeforeChange(row);
-    Writable(SlotOf(row)).weights[SlotOf(row) % ViewChunk::kRows] = 0;
+    MakeWritable(SlotOf(row));
+    Weight(SlotOf(row)) = 0;
     --live_;
     Remove(row);
   }
@@ -242,14 +273,19 @@ std::optional<Batch> ViewPartition::TakeExpired(int64_t watermark) {
     std::optional<Batch> row = Lookup(key);
     if (!row) continue;
     const uint32_t slot = SlotOf(index_.Find(key, HashBytes(key)));
-    row->weights = {-chunks_[slot / ViewChunk::kRows]->weights[slot % ViewChunk::kRows]};
+    row->weights = {-Weight(slot)};
     parts.push_back(std::move(*row));
   }
   if (parts.empty()) return std::nullopt;
   return Concat(parts);
 }
 
-void ViewPartition::Apply(const Batch& changes) {
+void ViewPartition::Apply(std::span<const Batch> changes) {
+  ++applied_;
+  for (const Batch& batch : changes) ApplyBatch(batch);
+}
+
+void ViewPartition::ApplyBatch(const Batch& changes) {
   if (changes.size == 0) return;
   if (spec_.kind == ViewSpec::Kind::kAppend) return Append(changes);
   // A key may have been changed twice, and what came first may stand last.
@@ -389,6 +425,7 @@ void ViewPartition::Restore(OperatorId op, const Store& store, size_t partition,
                SlotOf(row) = slot;
                NoteTime(slot, row);
              });
+  for (size_t k = 0; k < chunks_.size(); ++k) FindCells(k);  // They may have got NULLs.
   copied_ = next_;
 }
 

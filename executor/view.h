@@ -55,8 +55,9 @@ class ViewPartition {
 
   // Applies a step's changes, in any order: for kKeyed, of what remains when they are added up, a
   // positive weight sets the key's row and a negative one removes it unless another sets it too.
-  // REQUIRES: kKeyed changes with negative weights come all at once.
-  void Apply(const Batch& changes);
+  // REQUIRES: kKeyed changes with negative weights come in one batch.
+  void Apply(std::span<const Batch> changes);
+  void Apply(const Batch& changes) { Apply(std::span(&changes, 1)); }
   // The rows that `changes` are about to replace, for a full delta: weight -1 for each live row
   // whose key has a +1 and no -1 in `changes` (updates that arrived as +1 only). kKeyed only.
   std::optional<Batch> Replaced(const Batch& changes) const;
@@ -89,12 +90,31 @@ class ViewPartition {
   static uint32_t SlotOf(const char* row) {
     return *reinterpret_cast<const uint32_t*>(row + GroupTable::kPayload);
   }
-  ViewChunk& Writable(uint32_t slot);
+  // Where the weights (c = 0) or the values of column c - 1 lie in the slot's chunk; see cells_.
+  char*& Cells(uint32_t slot, size_t c) {
+    return cells_[slot / ViewChunk::kRows * (spec_.schema.size() + 1) + c];
+  }
+  int64_t& Weight(uint32_t slot) {
+    return reinterpret_cast<int64_t*>(Cells(slot, 0))[slot % ViewChunk::kRows];
+  }
+  // Makes sure that no reader holds the chunk of the slot; once in an Apply().
+  void MakeWritable(uint32_t slot) {
+    if (writable_since_[slot / ViewChunk::kRows] != applied_)
+      MakeChunkWritable(slot / ViewChunk::kRows);
+  }
+  void MakeChunkWritable(size_t k);
+  void SetChunk(size_t k, std::shared_ptr<ViewChunk> chunk);
+  void FindCells(size_t k);
   std::shared_ptr<ViewChunk> NewChunk() const;
   uint32_t NewSlot();
   void Append(const Batch& changes);
+  void ApplyBatch(const Batch& changes);
   void ApplyNet(const Batch& changes);
   void Write(const Batch& batch, std::span<const uint32_t> from, std::span<const uint32_t> to);
+  template <class T>
+  void WriteFixed(const Column& in, size_t c, std::span<const uint32_t> from,
+                  std::span<const uint32_t> to);
+  void WriteValue(const Column& in, size_t c, uint32_t from, uint32_t to);
   void Remove(char* row);
   void NoteTime(uint32_t slot, char* row);
   void EncodeRow(uint32_t slot, std::string* value) const;
@@ -106,6 +126,11 @@ class ViewPartition {
   bool tracked_;
   GroupTable index_;  // Key to slot; unused by kAppend.
   std::vector<std::shared_ptr<ViewChunk>> chunks_;
+  // For each chunk its weights and its columns' values, so that a cell is one step away and not
+  // four. Null where there is more to do than to copy a value: strings, nested values, NULLs.
+  std::vector<char*> cells_;
+  std::vector<uint64_t> writable_since_;  // For each chunk the Apply() that found it unshared.
+  uint64_t applied_ = 0;                  // Apply() so far.
   std::vector<uint32_t> free_;
   uint32_t next_ = 0;  // Slots ever used.
   size_t live_ = 0;
