@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "bench/kernels.h"
 #include "bench/measure.h"
 #include "bench/rows.h"
@@ -58,6 +59,7 @@ std::map<std::string, std::function<void(const Setup&)>> Rows() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  millrace::KeepFreedMemory();
   const auto rows = Rows();
   if (argc < 6) {
     std::cerr << "usage: millrace_bench SQL_DIR SCRATCH_DIR SCALE ROUNDS ROW...\n";

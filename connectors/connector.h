@@ -58,6 +58,11 @@ struct RecordBlock {
   std::vector<uint8_t> nulls;                       // Nonzero: there is no value.
   std::vector<int64_t> times;                       // Microseconds.
 
+  // Of the records, from the first one's to the last one's end.
+  size_t bytes() const {
+    if (records.empty()) return 0;
+    return records.back().first + records.back().second - records.front().first;
+  }
   bool IsNull(size_t record) const { return !nulls.empty() && nulls[record] != 0; }
   uint64_t PositionOf(size_t record) const {
     return positions.empty() ? first_position + record : positions[record];
@@ -89,6 +94,7 @@ struct SourceBatch {
   bool end = false;           // Bounded source: nothing follows, ever.
   bool more = false;          // What follows belongs to the same change: no step ends here.
   size_t size() const { return block ? block->records.size() : rows ? rows->size : 0; }
+  size_t bytes() const { return block ? block->bytes() : 0; }  // Of raw records.
 };
 
 // How far a reader of a topic is.

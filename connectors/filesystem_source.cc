@@ -395,7 +395,9 @@ class FilesystemSource final : public Source {
       throw Error(ErrorCode::kTooLarge, "the record at line " + std::to_string(file->at.lines + 1) +
                                             " of " + file->entry->path + " is longer than 64 MB");
     }
-    size_t more = std::max(kChunk, rest);
+    // To the next multiple in the file: which records come together follows from where reading
+    // begins, so that a restarted run cuts its steps where the other did.
+    size_t more = kChunk - (file->at.offset + rest) % kChunk;
     if (!IsCompressed(file->entry->name)) {
       // One byte more than there is, so that a small file's end shows in one go.
       const uint64_t known =

@@ -147,8 +147,9 @@ class JsonDecoder final : public Decoder {
                   size_t row) {
     size_t position = 0;
     for (auto result : object) {
-      ondemand::field field;
-      if (const auto e = std::move(result).get(field)) return Broken(e);
+      // Not copied: what was just written in parts is slow to read as a whole.
+      if (const auto e = result.error()) return Broken(e);
+      ondemand::field&& field = std::move(result).value_unsafe();
       int index = -1;
       if (!FindField(&field, node, position++, &index)) return false;
       if (index < 0) continue;
@@ -207,7 +208,7 @@ class JsonDecoder final : public Decoder {
                                std::memcmp(raw + 8, key.data() + 8, key.size() - 8) == 0);
   }
 
-  bool ReadValue(ondemand::value value, JsonNode* node, ColumnBuilder* to) {
+  bool ReadValue(ondemand::value& value, JsonNode* node, ColumnBuilder* to) {
     const std::string_view token = TrimEnd(value.raw_json_token());
     if (token == "null") {
       to->AppendNull();
@@ -225,7 +226,7 @@ class JsonDecoder final : public Decoder {
     }
   }
 
-  bool ReadScalar(ondemand::value value, std::string_view token, ColumnBuilder* to) {
+  bool ReadScalar(ondemand::value& value, std::string_view token, ColumnBuilder* to) {
     const bool is_string = token[0] == '"';
     if (token[0] == '{' || token[0] == '[') {
       if (to->type().id == TypeId::kString) return ReadRaw(value, to);
@@ -256,7 +257,7 @@ class JsonDecoder final : public Decoder {
   }
 
   // The text of a string token, in the block or, if it has escapes, in the arena.
-  bool ReadString(ondemand::value value, std::string_view token, std::string_view* text) {
+  bool ReadString(ondemand::value& value, std::string_view token, std::string_view* text) {
     const bool closed = token.size() >= 2 && token.back() == '"';
     if (closed && std::memchr(token.data(), '\\', token.size()) == nullptr) {
       *text = token.substr(1, token.size() - 2);
@@ -269,7 +270,7 @@ class JsonDecoder final : public Decoder {
   }
 
   // An object or array as text, for STRING columns.
-  bool ReadRaw(ondemand::value value, ColumnBuilder* to) {
+  bool ReadRaw(ondemand::value& value, ColumnBuilder* to) {
     ondemand::json_type type;
     std::string_view raw;
     if (const auto e = value.type().get(type)) return Broken(e);
@@ -286,7 +287,7 @@ class JsonDecoder final : public Decoder {
     return true;
   }
 
-  bool ReadNestedRow(ondemand::value value, JsonNode* node, ColumnBuilder* to) {
+  bool ReadNestedRow(ondemand::value& value, JsonNode* node, ColumnBuilder* to) {
     ondemand::object object;
     if (const auto e = value.get_object().get(object)) return WrongType(e, value, node->type);
     if (!ReadObject(object, node, &to->children(), to->size())) return false;
@@ -294,7 +295,7 @@ class JsonDecoder final : public Decoder {
     return true;
   }
 
-  bool ReadArray(ondemand::value value, JsonNode* node, ColumnBuilder* to) {
+  bool ReadArray(ondemand::value& value, JsonNode* node, ColumnBuilder* to) {
     ondemand::array array;
     if (const auto e = value.get_array().get(array)) return WrongType(e, value, node->type);
     ColumnBuilder& elements = to->children()[0];
@@ -311,13 +312,13 @@ class JsonDecoder final : public Decoder {
     return true;
   }
 
-  bool ReadMap(ondemand::value value, JsonNode* node, ColumnBuilder* to) {
+  bool ReadMap(ondemand::value& value, JsonNode* node, ColumnBuilder* to) {
     ondemand::object object;
     if (const auto e = value.get_object().get(object)) return WrongType(e, value, node->type);
     ColumnBuilder& keys = to->children()[0];
     for (auto result : object) {
-      ondemand::field field;
-      if (const auto e = std::move(result).get(field)) return Broken(e);
+      if (const auto e = result.error()) return Broken(e);
+      ondemand::field&& field = std::move(result).value_unsafe();
       std::string_view key;
       if (const auto e = field.unescaped_key().get(key)) return Broken(e);
       key = arena_->Copy(key);
@@ -328,7 +329,7 @@ class JsonDecoder final : public Decoder {
     return true;
   }
 
-  bool WrongType(simdjson::error_code error, ondemand::value value, const Type& type) {
+  bool WrongType(simdjson::error_code error, ondemand::value& value, const Type& type) {
     if (error != simdjson::INCORRECT_TYPE) return Broken(error);
     return Refuse(TrimEnd(value.raw_json_token()), type);
   }

@@ -10,6 +10,8 @@ namespace {
 // A step shorter than the one may become longer, and one longer than the other shorter.
 constexpr std::chrono::milliseconds kShortStep(50), kLongStep(120);
 constexpr size_t kMostGrowth = 16;
+// Raw records of a step: what the caches hold between reading and decoding.
+constexpr size_t kStepBytes = 16 << 20;
 
 // The order of arrival is one number:
 //   scan:12 partition:24 record:56 row:32 (bits), the row within its record.
@@ -93,7 +95,7 @@ void TableScan::AdaptStep() {
   const auto took = now - step_began_;
   step_began_ = now;
   if (!options_.longer_steps) return;
-  // A bounded source is cut by rows alone, the same in every run and after every restart.
+  // A bounded source is cut by rows and bytes alone, the same in every run and after every restart.
   if (source_->bounded()) {
     step_rows_ = options_.step_rows * kMostGrowth;
     return;
@@ -116,9 +118,11 @@ size_t TableScan::Poll() {
   const size_t share = std::max<size_t>(1, step_rows_ / std::max<size_t>(1, names_.size()));
   for (size_t i = 0; i < names_.size(); ++i) {
     bool more = false;
-    for (size_t left = share; (left > 0 || more) && !finished_[i];) {
+    size_t bytes_left = std::max<size_t>(1, kStepBytes / names_.size());
+    for (size_t left = share; ((left > 0 && bytes_left > 0) || more) && !finished_[i];) {
       SourceBatch batch = source_->Poll(i, std::clamp<size_t>(left, 1, options_.batch_rows));
       const size_t size = batch.size();
+      bytes_left -= std::min(bytes_left, batch.bytes());
       more = batch.more;
       const bool stays = batch.next == positions_[i] || batch.next.empty();
       Take(i, std::move(batch));
@@ -171,7 +175,8 @@ void TableScan::PushRows(Batch batch, size_t source_partition, PartitionContext*
 void TableScan::Run(size_t p, PartitionContext* context, const Emit& emit) {
   std::vector<Work> work = std::move(work_[p]);
   work_[p].clear();
-  for (Work& w : work) {
+  for (Work& taken : work) {
+    Work w = std::move(taken);  // Its memory is free for the next one's columns.
     if (w.batch.rows) {
       Batch& rows = *w.batch.rows;
       rows_[p] += rows.size;

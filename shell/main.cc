@@ -1,3 +1,7 @@
+#include "base/memory.h"
 #include "shell/commands.h"
 
-int main(int argc, char** argv) { return millrace::RunCommandLine(argc, argv); }
+int main(int argc, char** argv) {
+  millrace::KeepFreedMemory();
+  return millrace::RunCommandLine(argc, argv);
+}

@@ -214,6 +214,37 @@ BOOST_AUTO_TEST_CASE(LargeFilesAndLongRecords) {
   }
 }
 
+// A step of a bounded source ends behind a batch, so a restarted run must see the same batches.
+BOOST_AUTO_TEST_CASE(BatchesAreTheSameAfterARestart) {
+  Directory directory;
+  std::string text;
+  std::mt19937 random(11);
+  for (int i = 0; i < 80'000; ++i) {
+    text += std::string(random() % 90, 'x') + "\n";
+    if (i == 30'000) text += std::string(5 << 20, 'y') + "\n";
+  }
+  directory.Put("a.txt", "\xEF\xBB\xBF" + text);
+  directory.Put("b.txt.gz", Gzip(text));
+  const auto sizes_from = [&](const SourcePosition& position, std::vector<SourcePosition>* behind) {
+    const auto source = Open(FileContext(directory));
+    if (!position.empty()) source->Seek(0, position);
+    std::vector<size_t> sizes;
+    for (;;) {
+      const SourceBatch batch = source->Poll(0, 4096);
+      if (batch.size() == 0) return sizes;
+      sizes.push_back(batch.size());
+      if (behind != nullptr) behind->push_back(batch.next);
+    }
+  };
+  std::vector<SourcePosition> behind;
+  const std::vector<size_t> sizes = sizes_from("", &behind);
+  BOOST_TEST_REQUIRE(sizes.size() > 40u);
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const std::vector<size_t> rest(sizes.begin() + static_cast<ptrdiff_t>(i) + 1, sizes.end());
+    BOOST_TEST(sizes_from(behind[i], nullptr) == rest, boost::test_tools::per_element());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(BrokenCompressedFilesAreErrors) {
   Directory directory;
   const std::string whole = Gzip("one\ntwo\n");
