@@ -247,22 +247,24 @@ OutboxSender::Outcome OutboxSender::Abort(const std::string& why) {
   return Outcome::kReconnect;
 }
 
+void OutboxSender::ReadBlocks(uint64_t number) {
+  if (!std::filesystem::exists(PathOf(number))) {
+    throw Error(ErrorCode::kStateIncompatible, "the outbox file " + PathOf(number) + " is missing");
+  }
+  RecordLogReader reader(PathOf(number));
+  uint64_t at = 0;
+  while (auto record = reader.Read(at)) {
+    blocks_.push_back(std::move(record->payload));
+    at = record->next;
+  }
+}
+
 // Sends the file and its number; number 0: only the number of the last one.
 OutboxSender::Outcome OutboxSender::Transact(uint64_t number) {
   permanent_error_ = 0;
   began_micros_ = NowMicros();
   blocks_.clear();  // The last transaction has ended, or its client is gone.
-  if (number != 0) {
-    if (!std::filesystem::exists(PathOf(number))) {
-      throw Error(ErrorCode::kStateIncompatible, "the outbox file " + PathOf(number) + " is missing");
-    }
-    RecordLogReader reader(PathOf(number));
-    uint64_t at = 0;
-    while (auto record = reader.Read(at)) {
-      blocks_.push_back(std::move(record->payload));
-      at = record->next;
-    }
-  }
+  if (number != 0) ReadBlocks(number);
   if (const KafkaError error{rd_kafka_begin_transaction(client_->get())}) {
     return Judge(error.get(), "begin");
   }

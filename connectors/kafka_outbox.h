@@ -61,6 +61,7 @@ class OutboxSender {
   bool Connect();
   bool InitTransactions();
   bool FindSent();
+  void ReadBlocks(uint64_t number);
   Outcome Transact(uint64_t number);
   Outcome Abort(const std::string& why);
   Outcome Judge(rd_kafka_error_s* error, const char* what);

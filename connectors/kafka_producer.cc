@@ -74,6 +74,7 @@ bool ProduceMessage(KafkaClient* client, const KafkaTarget& target, std::string_
   const auto text = [](const std::optional<std::string_view>& bytes) {
     return const_cast<char*>(bytes ? bytes->data() : nullptr);  // librdkafka does not write to it.
   };
+  // librdkafka's macros have statement expressions. NOLINTBEGIN(clang-diagnostic-*)
   const auto error = rd_kafka_producev(
       client->get(), RD_KAFKA_V_TOPIC(target.topic.c_str()),
       RD_KAFKA_V_PARTITION(target.partition), RD_KAFKA_V_MSGFLAGS(0),
@@ -81,6 +82,7 @@ bool ProduceMessage(KafkaClient* client, const KafkaTarget& target, std::string_
       RD_KAFKA_V_VALUE(text(message.value), SizeOf(message.value)),
       RD_KAFKA_V_TIMESTAMP(message.time_millis), RD_KAFKA_V_HEADERS(headers),
       RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+  // NOLINTEND(clang-diagnostic-*)
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
     *block = rest;
     return true;

@@ -244,7 +244,7 @@ class KafkaSource final : public Source {
       }
       const int64_t last = reader->last_millis;
       if (lag.records() > 0 && last > 0) {
-        lag.seconds = std::max(0.0, static_cast<double>(NowMicros() / 1000 - last) / 1000);
+        lag.seconds = std::max(0.0, static_cast<double>(NowMicros() - 1000 * last) * 1e-6);
       }
       status.lag.push_back(std::move(lag));
     }
