@@ -1,5 +1,6 @@
 """Random cases: tables, views over them, what comes when, and the oracle of each view."""
 
+import collections
 import random
 
 import match
@@ -7,7 +8,7 @@ from interval_join import IntervalJoin
 from sessions import Sessions
 from temporal_join import TemporalJoin
 from window_join import WindowJoin
-from windows import Windows, WindowsOfKeyed
+from windows import Windows, WindowsOfKeyed, windows_of
 
 SECOND = 1000
 IDLE_SECONDS = 6000
@@ -293,9 +294,10 @@ def make_pattern(case):
 
 
 class Matches:
-    def __init__(self, variables, skip, skip_to, within, descending):
+    def __init__(self, variables, skip, skip_to, within, descending, whole=False):
+        """`whole`: there are no partitions."""
         self.variables, self.skip, self.skip_to = variables, skip, skip_to
-        self.within, self.descending = within, descending
+        self.within, self.descending, self.whole = within, descending, whole
         self.taken, self.out = [], []
         self.late = self.errors = 0
 
@@ -306,7 +308,7 @@ class Matches:
 
     def step(self, rows, before, after):
         self.late += sum(row[2] <= before for row in rows)
-        self.taken += [row for row in rows if row[2] > before]
+        self.taken += [("",) * self.whole + row[self.whole:] for row in rows if row[2] > before]
         self.out, self.errors = [], 0
         for key in {row[0] for row in self.taken}:
             mine = [row for row in self.taken if row[0] == key and row[2] <= after]
@@ -325,10 +327,28 @@ class Matches:
                 mine = values(one, variable.name)
                 measures += [sum(x is not None for x in mine), at(mine, -1), at(mine, 1),
                              at(mine, -3)]
-            self.out.append((key, *measures))
+            self.out.append((*[key] * (not self.whole), *measures))
 
     def rows(self):
         return self.out
+
+
+class CountedMatches(Matches):
+    """In windows of ten seconds over the time of a match's last row, told when they are over: as late as
+    the matches may come."""
+
+    SIZE = 10 * SECOND
+
+    def step(self, rows, before, after):
+        super().step(rows, before, after)
+        one_length = all(variable.least == variable.most for variable in self.variables)
+        self.watermark = after - (0 if one_length else self.within)
+
+    def rows(self):
+        counts = collections.Counter(
+            windows_of(row[2 - self.whole], "TUMBLE", self.SIZE, self.SIZE, 0)[0]
+            for row in self.out)
+        return [(end, count) for (_, end), count in counts.items() if end - 1 <= self.watermark]
 
 
 def match_recognize(case):
@@ -345,16 +365,22 @@ def match_recognize(case):
         targets += [("to last", v.name) for v in variables[0 if first_moves else 1:]]
         skip, skip_to = case.choice(("past last row", None), ("to next row", None), *targets)
         within = case.choice(None, 3, 10, 30)
-        descending = case.choice(False, True)
+        descending, whole = case.choice(False, True), case.choice(False, False, False, True)
         after = f"AFTER MATCH SKIP {skip} {skip_to or ''}".upper()
-        query = (f"SELECT * FROM e MATCH_RECOGNIZE (PARTITION BY k "
-                 f"ORDER BY ts, x{' DESC' if descending else ''} MEASURES {', '.join(measures)} "
+        query = (f"SELECT * FROM e MATCH_RECOGNIZE ("
+                 f"{'' if whole else 'PARTITION BY k '}ORDER BY ts, x{' DESC' if descending else ''} MEASURES {', '.join(measures)} "
                  f"{after} PATTERN ({pattern})"
                  + (f" WITHIN {interval(within * SECOND)}" if within else "")
                  + (f" DEFINE {define}" if define else "") + ")")
         case.add_view(query, ("e",),
-                      lambda v=variables, s=skip, t=skip_to, w=within, d=descending:
-                      Matches(v, s, t, w and w * SECOND, d))
+                      lambda v=variables, s=skip, t=skip_to, w=within, d=descending, o=whole:
+                      Matches(v, s, t, w and w * SECOND, d, o))
+        if within:
+            case.add_view(f"SELECT window_end, COUNT(*) AS n FROM TABLE(TUMBLE(({query}), DESCRIPTOR(ended), "
+                          f"{interval(CountedMatches.SIZE)})) GROUP BY window_start, window_end "
+                          "EMIT ON WINDOW CLOSE", ("e",),
+                          lambda v=variables, s=skip, t=skip_to, w=within, d=descending, o=whole:
+                          CountedMatches(v, s, t, w * SECOND, d, o))
 
 
 OPERATORS = {"windows": windows, "sessions": sessions, "interval join": interval_join,
