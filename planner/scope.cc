@@ -223,6 +223,7 @@ const OuterScope* EnclosingBlockOf(const ast::FunctionCall& aggregate, const Sco
     auto* column = std::get_if<ast::ColumnRef>(&expr.node);
     if (!column) return true;
     own = own || NameResolver(scope, column->parts, expr.range).Resolve();
+    if (own) return false;
     const OuterScope* outer = scope.outer;
     while (outer && !NameResolver(*outer->scope, column->parts, expr.range).Resolve()) {
       outer = outer->outer;

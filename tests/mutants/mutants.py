@@ -401,7 +401,7 @@ MUTANTS = [
         "    continue;\n    const OperatorId id")]),
     ("journal_not_replayed", [(
         "executor/checkpoint.cc",
-        "      ReplayRecord(record->payload);\n",
+        "if (!ReplayRecord(record->payload)) return false;",
         "")]),
     ("journal_ignores_watermarks", [(
         "executor/dataflow_publish.cc",
@@ -421,8 +421,8 @@ MUTANTS = [
         "    positions_[i] = it->second;\n    resume_")]),
     ("sink_rows_written_twice", [(
         "connectors/table_log.cc",
-        "if (last != state_->writers.end() && sequence <= last->second) return;",
-        "if (last != state_->writers.end() && sequence < 0 * last->second) return;")]),
+        "if (last != state_->writers.end() && sequence <= last->second) return false;",
+        "if (last != state_->writers.end() && sequence < 0 * last->second) return false;")]),
     ("failed_groups_forgotten", [(
         "executor/aggregate_checkpoint.cc",
         "had_errors_ = options_.upsert && AnyGroupFails();",
