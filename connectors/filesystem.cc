@@ -34,12 +34,15 @@ std::vector<OptionDef> FilesystemOptions() {
       Ignored("sink.rolling-policy.check-interval"),
       Ignored("sink.rolling-policy.inactivity-interval"),
       Ignored("sink.shuffle-by-partition.enable"),
-      Ignored("sink.partition-commit.trigger"),
-      Ignored("sink.partition-commit.delay"),
+      {"sink.partition-commit.trigger", Kind::kString, "process-time",
+       "By which time a partition is complete.", false, {"process-time", "partition-time"}},
+      {"sink.partition-commit.delay", Kind::kDuration, "0 s",
+       "How long after its first file a partition is complete."},
       Ignored("sink.partition-commit.watermark-time-zone"),
-      Ignored("sink.partition-commit.policy.kind"),
+      {"sink.partition-commit.policy.kind", Kind::kString, "",
+       "success-file: a complete partition gets an empty file that says so."},
       Ignored("sink.partition-commit.policy.class"),
-      Ignored("sink.partition-commit.success-file.name"),
+      {"sink.partition-commit.success-file.name", Kind::kString, "_SUCCESS", "Its name."},
       Ignored("partition.time-extractor.kind"),
       Ignored("partition.time-extractor.class"),
       Ignored("partition.time-extractor.timestamp-pattern"),
@@ -65,9 +68,36 @@ std::string SiblingHint(const fs::path& path) {
   return DidYouMean(path.filename().string(), candidates);
 }
 
+void CheckPartitionCommit(const ConnectorContext& context) {
+  const Option* kind = FindOption(context.options, "sink.partition-commit.policy.kind");
+  const Option* trigger = FindOption(context.options, "sink.partition-commit.trigger");
+  const Option* name = FindOption(context.options, "sink.partition-commit.success-file.name");
+  if (kind != nullptr && kind->value != "success-file") {
+    throw Error(ErrorCode::kUnsupportedFeature,
+                "option 'sink.partition-commit.policy.kind': only success-file is supported",
+                kind->value_range);
+  }
+  if (kind != nullptr && context.partitioned_by.empty()) {
+    throw Error(ErrorCode::kInvalidOption, "a table without PARTITIONED BY has no partitions",
+                kind->key_range);
+  }
+  if (trigger != nullptr && trigger->value == "partition-time") {
+    throw Error(ErrorCode::kUnsupportedFeature,
+                "option 'sink.partition-commit.trigger': partition-time is not supported yet",
+                trigger->value_range);
+  }
+  const bool plain = name == nullptr || (!name->value.empty() &&
+                                         name->value.find('/') == std::string::npos);
+  if (!plain) {
+    throw Error(ErrorCode::kInvalidOption, "'" + name->value + "' is no name of a file",
+                name->value_range);
+  }
+}
+
 void ValidateFilesystem(const ConnectorContext& context, bool as_sink) {
   const Option* option = FindOption(context.options, "path");
   if (option == nullptr) return;  // ValidateOptions has its say.
+  if (as_sink) CheckPartitionCommit(context);
   const fs::path path = ResolvePath(context.base_directory, option->value);
   std::error_code error;
   const fs::file_status status = fs::status(path, error);

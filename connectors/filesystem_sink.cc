@@ -6,6 +6,8 @@
 //
 // Position, a line each: id ':' next n; then for every part not yet under its name
 //   ('p' still written | 'f' finished) ':' committed length ':' n ':' directory
+// and for every partition that is to get its success file
+//   's' ':' microseconds when it got its first file ':' 0 ':' directory
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -20,6 +22,7 @@
 #include <random>
 #include <set>
 
+#include "base/clock.h"
 #include "connectors/builtin.h"
 #include "connectors/filesystem_files.h"
 #include "connectors/partition_columns.h"
@@ -153,6 +156,11 @@ class FilesystemSink final : public Sink {
             GetSizeBytes(context.options, "sink.rolling-policy.file-size", int64_t{128} << 20))),
         roll_age_(GetDurationMicros(context.options, "sink.rolling-policy.rollover-interval",
                                     int64_t{30} * 60 * kMicrosPerSecond)),
+        success_name_(GetString(context.options, "sink.partition-commit.policy.kind").empty()
+                          ? ""
+                          : GetString(context.options, "sink.partition-commit.success-file.name",
+                                      "_SUCCESS")),
+        success_delay_(GetDurationMicros(context.options, "sink.partition-commit.delay", 0)),
         id_(NewId()) {
     const ConnectorContext files = WithoutPartitionColumns(context);
     const FormatDef* format = FindFormat(GetString(context.options, "format"));
@@ -221,6 +229,9 @@ class FilesystemSink final : public Sink {
       AppendPosition('p', part->length(), part->name(), &position);
     }
     for (auto& [name, length] : finished_) AppendPosition('f', length, name, &position);
+    for (const auto& [directory, since] : incomplete_) {
+      AppendPosition('s', static_cast<uint64_t>(since), {directory, 0}, &position);
+    }
     for (const std::string& directory : directories_) SyncDirectory(root_ + "/" + directory);
     directories_.clear();
     committing_ = finished_.size();
@@ -231,6 +242,7 @@ class FilesystemSink final : public Sink {
     for (size_t i = 0; i < committing_; ++i) Publish(finished_[i].first);
     finished_.erase(finished_.begin(), finished_.begin() + static_cast<ptrdiff_t>(committing_));
     committing_ = 0;
+    CompletePartitions(NowMicros() - success_delay_);
   }
 
   void Restore(const std::string& position) override {
@@ -241,6 +253,7 @@ class FilesystemSink final : public Sink {
     next_ = TakeNumber(&first);
     open_.clear();
     finished_.clear();
+    incomplete_.clear();
     committing_ = 0;
     while (!rest.empty()) RestorePart(TakeUntil(&rest, '\n'));
     RemoveLaterParts();
@@ -250,6 +263,7 @@ class FilesystemSink final : public Sink {
     while (!open_.empty()) Roll(open_.begin()->first);
     committing_ = finished_.size();
     Commit(0);
+    CompletePartitions(INT64_MAX);
   }
 
  private:
@@ -292,6 +306,7 @@ class FilesystemSink final : public Sink {
     const auto it = open_.find(directory);
     it->second->Sync();
     finished_.emplace_back(it->second->name(), it->second->length());
+    if (!success_name_.empty()) incomplete_.try_emplace(directory, NowMicros());
     open_.erase(it);
     return nullptr;
   }
@@ -303,6 +318,25 @@ class FilesystemSink final : public Sink {
       if (part->opened() < oldest) old.push_back(directory);
     }
     for (const std::string& directory : old) Roll(directory);
+  }
+
+  // Marks the partitions that got their first file by then, once all their files have their names.
+  void CompletePartitions(int64_t first_file_by) {
+    for (auto it = incomplete_.begin(); it != incomplete_.end();) {
+      const auto& [directory, since] = *it;
+      const bool waits = std::ranges::any_of(
+          finished_, [&](const Finished& part) { return part.first.directory == directory; });
+      if (since > first_file_by || waits) {
+        ++it;
+        continue;
+      }
+      const std::string path = root_ + "/" + directory + "/" + success_name_;
+      const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+      if (fd < 0) ThrowIo("write", path);
+      ::close(fd);
+      SyncDirectory(root_ + "/" + directory);
+      it = incomplete_.erase(it);
+    }
   }
 
   void Publish(const PartName& name) const {
@@ -325,6 +359,10 @@ class FilesystemSink final : public Sink {
     PartName name;
     name.number = TakeNumber(&line);
     name.directory = line;
+    if (kind == "s") {
+      incomplete_.emplace(name.directory, static_cast<int64_t>(length));
+      return;
+    }
     const std::string final_path = FinalPath(name), in_progress = InProgressPath(name);
     if (kind == "f" && fs::exists(final_path)) return;
     // The sink was closed, but that was not noted any more.
@@ -370,11 +408,15 @@ class FilesystemSink final : public Sink {
   std::vector<size_t> file_columns_, partition_columns_;
   std::vector<Field> partition_fields_;
 
+  const std::string success_name_;  // "": none is written.
+  const int64_t success_delay_;
+
   std::string id_;
   uint64_t next_ = 0;
   std::map<std::string, std::unique_ptr<PartFile>> open_;  // By directory.
   std::set<std::string> directories_;  // That got files since they were last synced.
   std::vector<Finished> finished_;     // Not yet under their names.
+  std::map<std::string, int64_t> incomplete_;  // Partitions without success file: since when.
   size_t committing_ = 0;              // Of finished_, those that the last PreCommit covers.
 };
 

@@ -33,6 +33,14 @@ struct GroupDeleter {
 };
 using GroupMetadata = std::unique_ptr<rd_kafka_consumer_group_metadata_t, GroupDeleter>;
 
+// A broker that has just started may not know a topic yet, but knows who may use it.
+bool IsRefused(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+         error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+         error == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
+         error == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+}
+
 bool IsFenced(rd_kafka_resp_err_t code) {
   return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
          code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
@@ -116,7 +124,8 @@ void OutboxSender::Step(uint64_t number) {
   if (!client_ && !Connect()) {
     {
       std::lock_guard lock(mutex_);
-      notice_ = client_ ? client_->notice() : "";
+      const std::string notice = client_ ? client_->notice() : "";
+      if (!notice.empty()) notice_ = notice;
       if (notice_.empty()) notice_ = "the brokers do not answer";
     }
     client_.reset();
@@ -227,6 +236,10 @@ OutboxSender::Outcome OutboxSender::Judge(rd_kafka_error_t* error, const char* w
   Log(LogLevel::kWarning, "kafka", why);
   if (permanent_error_ != 0) {
     throw Error(ErrorCode::kConflict, PermanentFault(permanent_error_, target_.topic));
+  }
+  if (IsRefused(rd_kafka_error_code(error))) {
+    throw Error(ErrorCode::kConflict,
+                PermanentFault(rd_kafka_error_code(error), target_.topic));
   }
   const bool expired = NowMicros() - began_micros_ >= timeout_micros_;
   if (IsFenced(rd_kafka_error_code(error)) && !expired) {

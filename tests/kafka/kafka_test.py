@@ -853,6 +853,56 @@ class TopicTest(KafkaTest):
         self.assertIn(self.topic, wrong["hint"])
 
 
+class RefusalTest(KafkaTest):
+    """What the broker does not allow, and what takes it too long."""
+
+    def test_refused_source_goes_on_when_it_may(self):
+        BROKER.create(self.topic)
+        BROKER.produce(self.topic, [(0, None, {"id": 1})])
+        BROKER.tool("deny", self.topic)
+        self.table("t", "id INT", JSON, EARLIEST, "'properties.topic.metadata.refresh.interval.ms' = '100'")
+        self.server.sql("CREATE MATERIALIZED VIEW v AS SELECT id FROM t")
+        await_equal(True, lambda: any("authorization" in notice.lower()
+                                      for notice in self.server.job("v")["notices"]))
+        self.assertEqual("RUNNING", self.server.job("v")["state"])
+        BROKER.tool("allow", self.topic)
+        self.await_rows("v", [(1,)])
+
+    def test_refused_sink_fails_with_the_reason(self):
+        BROKER.create(self.topic)
+        BROKER.tool("deny", self.topic)
+        self.server.sql("CREATE TABLE r (id INT)")
+        for name, options in (("direct", ()), ("once", exactly_once(self.topic))):
+            self.table(name, "id INT", JSON, *options)
+            self.server.sql(f"INSERT INTO {name} SELECT id FROM r")
+        self.server.sql("INSERT INTO r VALUES (1)")
+        for name in ("direct", "once"):
+            await_equal("FAILED", lambda: self.server.job(name)["state"],
+                        lambda: self.server.job(name))
+            self.assertIn("authorization", self.server.job(name)["error"]["message"].lower())
+
+    def test_transactions_that_time_out_are_sent_again(self):
+        BROKER.create(self.topic)
+        self.table("t", "id INT", JSON, *exactly_once(self.topic),
+                   "'properties.transaction.timeout.ms' = '1000'")
+        self.server.sql("CREATE TABLE r (id INT); INSERT INTO t SELECT id FROM r; "
+                        "INSERT INTO r VALUES (0)")
+        read = lambda: [json.loads(value)["id"] for _, _, _, value in BROKER.consume(self.topic)]
+        await_equal([0], read)
+        pid = int((pathlib.Path(BROKER.directory) / "kafka.pid").read_text())
+        for n in range(1, 4):
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                self.server.sql(f"INSERT INTO r VALUES ({n})")
+                checkpoints = self.server.job("t")["checkpoints"]
+                await_equal(True, lambda: self.server.job("t")["checkpoints"] > checkpoints + 1)
+                time.sleep(1.5)  # Longer than the transaction may take.
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            await_equal(list(range(n + 1)), read, lambda: self.server.job("t"))
+        self.assertEqual("RUNNING", self.server.job("t")["state"])
+
+
 class BrokerTest(KafkaTest):
     """The broker goes away and comes back."""
 

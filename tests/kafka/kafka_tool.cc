@@ -7,6 +7,8 @@
 //   kafka_tool BROKERS produce TOPIC             stdin: partition key value (-1: by the key)
 //   kafka_tool BROKERS consume TOPIC [LEVEL]     stdout: partition offset key value, to the end;
 //                                                LEVEL: read_committed or read_uncommitted
+//   kafka_tool BROKERS deny TOPIC                nobody may do anything with it
+//   kafka_tool BROKERS allow TOPIC               everybody may again
 //   kafka_tool BROKERS committed TOPIC GROUP     stdout: partition offset
 #include <librdkafka/rdkafka.h>
 
@@ -82,6 +84,28 @@ void Administer(const std::string& brokers, const std::string& command, const st
                          rd_kafka_event_DeleteTopics_result(event), &count), count);
   }
   // The process ends: no need to take the client apart.
+}
+
+// Denies everything of the topic to everybody, or takes that back.
+void Authorize(const std::string& brokers, const std::string& topic, bool deny) {
+  rd_kafka_t* client = Connect(RD_KAFKA_PRODUCER, {{"bootstrap.servers", brokers}});
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
+  rd_kafka_AdminOptions_t* options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_ANY);
+  char text[512];
+  const auto make = deny ? rd_kafka_AclBinding_new : rd_kafka_AclBindingFilter_new;
+  rd_kafka_AclBinding_t* acl =
+      make(RD_KAFKA_RESOURCE_TOPIC, topic.c_str(), RD_KAFKA_RESOURCE_PATTERN_LITERAL,
+           "User:ANONYMOUS", "*", RD_KAFKA_ACL_OPERATION_ALL, RD_KAFKA_ACL_PERMISSION_TYPE_DENY,
+           text, sizeof text);
+  if (acl == nullptr) Fail(text);
+  if (deny) {
+    rd_kafka_CreateAcls(client, &acl, 1, options, queue);
+  } else {
+    rd_kafka_DeleteAcls(client, &acl, 1, options, queue);
+  }
+  rd_kafka_event_t* event = rd_kafka_queue_poll(queue, kMillis);
+  if (event == nullptr) Fail("no answer");
+  if (rd_kafka_event_error(event)) Fail(rd_kafka_event_error_string(event));
 }
 
 struct Line {
@@ -202,6 +226,8 @@ int main(int argc, char** argv) {
   const std::string last = args.size() > 3 ? args[3] : "";
   if (command == "create" || command == "grow" || command == "delete") {
     Administer(brokers, command, topic, last.empty() ? 0 : std::stoi(last));
+  } else if (command == "deny" || command == "allow") {
+    Authorize(brokers, topic, command == "deny");
   } else if (command == "produce") {
     Produce(brokers, topic);
   } else if (command == "consume") {

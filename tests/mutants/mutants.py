@@ -594,4 +594,29 @@ MUTANTS = [
         "executor/build_match.cc",
         "op.proctime ? 0 : HoldOf(op).value_or(0)",
         "0")]),
+    # Change formats.
+    ("changes_never_go", [(
+        "connectors/change_decoder.cc",
+        "batch.weights.push_back(row.old ? -1 : 1);",
+        "batch.weights.push_back(1);")]),
+    ("old_nulls_always_unchanged", [(
+        "connectors/change_decoder.cc",
+        "!old_rows.field(c).IsNull(change.goes) || Names(change, fields_[c].name);",
+        "!old_rows.field(c).IsNull(change.goes);")]),
+    ("old_nulls_always_values", [(
+        "connectors/change_decoder.cc",
+        "if (change.names == kNone) return false;",
+        "return true;")]),
+    ("changes_of_other_tables_taken", [(
+        "connectors/change_decoder.cc",
+        "if (name.IsNull(i) || !pattern.Matches(Text(name, i))) return true;",
+        "if (name.IsNull(i)) return true;")]),
+    ("pull_queries_read_every_change", [(
+        "executor/net.cc",
+        "for (int64_t n = net.weight(i); n > 0; --n) rows.push_back(i);",
+        "rows.push_back(i);")]),
+    ("tables_of_changes_append_only", [(
+        "planner/bind_table.cc",
+        "relation_.changes = HasChangeFormat(*relation_.connector, relation_.options);",
+        "relation_.changes = false;")]),
 ]

@@ -473,6 +473,58 @@ BOOST_AUTO_TEST_CASE(SinkRestoresToItsPosition) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(SinkMarksCompletePartitions) {
+  Directory directory;
+  ConnectorContext context =
+      FileContext(directory,
+                  {{"format", "csv"},
+                   {"sink.rolling-policy.file-size", "1 b"},
+                   {"sink.partition-commit.policy.kind", "success-file"}},
+                  SinkSchema());
+  context.partitioned_by = {"kind"};
+  const auto write = [&](Sink* sink, int64_t id, const char* kind) {
+    sink->Write(MakeBatch(context, {{{id}, {std::string(kind)}}}));
+  };
+  const auto marks = [&] {
+    Texts marked;
+    for (const std::string& file : directory.Files()) {
+      if (file.ends_with("_SUCCESS")) marked.push_back(file);
+    }
+    return marked;
+  };
+  std::string position;
+  {
+    const auto sink = OpenSink(context);
+    write(sink.get(), 1, "a");
+    position = sink->PreCommit(1);
+    write(sink.get(), 2, "b");
+    Check(marks(), {});
+    sink->Commit(1);
+    // b has a file that no checkpoint covers.
+    Check(marks(), {"kind=a/_SUCCESS"});
+    fs::remove(directory.path / "kind=a/_SUCCESS");
+  }
+  // The crash was before the mark was written.
+  context.options["sink.partition-commit.delay"].value = "1 h";
+  {
+    const auto sink = OpenSink(context);
+    sink->Restore(position);
+    sink->PreCommit(2);
+    sink->Commit(2);
+    Check(marks(), {});
+    position = sink->PreCommit(3);
+  }
+  context.options["sink.partition-commit.delay"].value = "0 s";
+  context.options["sink.partition-commit.success-file.name"].value = "done_SUCCESS";
+  const auto sink = OpenSink(context);
+  sink->Restore(position);
+  sink->Commit(3);
+  Check(marks(), {"kind=a/done_SUCCESS"});
+  write(sink.get(), 3, "c");
+  sink->Close();
+  Check(marks(), {"kind=a/done_SUCCESS", "kind=c/done_SUCCESS"});
+}
+
 BOOST_AUTO_TEST_CASE(SinksShareADirectory) {
   Directory directory;
   const ConnectorContext context = FileContext(directory, {{"format", "csv"}}, SinkSchema());
