@@ -111,33 +111,14 @@ int64_t AggregateOperator::WindowTime(const char* group) const {
   return keyed_by_time_ ? key : key - kMicrosPerMilli;
 }
 
-int64_t AggregateOperator::CloseTime(int64_t window_time) const {
-  return SaturatingAdd(window_time, options_.plan.grace);
-}
-
-int64_t AggregateOperator::DropTime(int64_t window_time) const {
-  return WindowDropTime(options_.plan, window_time);
-}
-
-void AggregateOperator::DropLateRows(const StepTime& time, Batch* batch) {
-  const size_t column = options_.plan.keys[*options_.plan.window_end];
-  const Column& keys = batch->columns[column];
-  const int64_t to_time = keyed_by_time_ ? 0 : kMicrosPerMilli;
-  auto late = [&](size_t i) { return DropTime(keys.at<int64_t>(i) - to_time) <= time.before; };
-  size_t n = 0;
-  for (size_t i = 0; i < batch->size; ++i) n += late(i);
-  if (n == 0) return;
-  std::vector<uint32_t> good;
-  for (uint32_t i = 0; i < batch->size; ++i) {
-    if (!late(i)) {
-      good.push_back(i);
-      continue;
-    }
-    const int64_t window_time = keys.at<int64_t>(i) - to_time;
-    context_->late.push_back(LateRow("Aggregate", RowToJson(*batch, options_.input, i),
-                                     batch->weight(i), window_time, time.before));
-  }
-  *batch = batch->Take(good);
+void AggregateOperator::DropLate(const StepTime& time, Batch* batch) const {
+  const Aggregate& plan = options_.plan;
+  const LateRule rule{.op = "Aggregate",
+                      .by = keyed_by_time_ ? LateRule::By::kWindowTime : LateRule::By::kWindowEnd,
+                      .column = plan.keys[*plan.window_end],
+                      .after = SaturatingAdd(plan.grace, plan.allowed_lateness),
+                      .reported = true};
+  DropLateRows(rule, options_.input, time, context_, batch);
 }
 
 void AggregateOperator::Register(char* group) {
@@ -157,7 +138,8 @@ void AggregateOperator::Touch(std::span<char* const> groups, const StepTime& tim
     groups_.BeforeChange(group);
     GroupTable::Header& header = GroupTable::header(group);
     if (header.touched) continue;
-    if (options_.plan.emit_on_close && CloseTime(WindowTime(group)) > time.before) continue;
+    const bool closes = options_.plan.emit_on_close;
+    if (closes && CloseTimeOf(options_.plan, WindowTime(group)) > time.before) continue;
     header.touched = true;
     char* before = nullptr;
     if (Exists(group)) {
@@ -256,9 +238,7 @@ void AggregateOperator::OnBatch(size_t, Batch batch, const StepTime& time, const
     MakeStandingGroups();
     return Merge(batch, time);
   }
-  if (windowed() && options_.plan.decides_late && time.before != kMinWatermark) {
-    DropLateRows(time, &batch);
-  }
+  if (windowed() && options_.plan.decides_late) DropLate(time, &batch);
   if (batch.size == 0) return;
   if (ttl_ > 0 && !options_.append_only) return held_.push_back(std::move(batch));
   MakeStandingGroups();
@@ -425,12 +405,12 @@ void AggregateOperator::DropGroup(char* group) {
 
 void AggregateOperator::CloseWindows(const StepTime& time, const Emit& emit) {
   for (auto it = windows_.begin(); it != windows_.end();) {
-    if (CloseTime(it->first) > time.watermark) break;
+    if (CloseTimeOf(options_.plan, it->first) > time.watermark) break;
     // A window that was closed before the step began has been emitted then.
-    if (options_.plan.emit_on_close && CloseTime(it->first) > time.before) {
+    if (options_.plan.emit_on_close && CloseTimeOf(options_.plan, it->first) > time.before) {
       FireWindow(it->second, emit);
     }
-    if (DropTime(it->first) > time.watermark) {
+    if (DropTimeOf(options_.plan, it->first) > time.watermark) {
       ++it;
       continue;
     }
@@ -440,12 +420,7 @@ void AggregateOperator::CloseWindows(const StepTime& time, const Emit& emit) {
 }
 
 int64_t AggregateOperator::NextTimer() const {
-  for (const auto& [window_time, groups] : windows_) {
-    for (const int64_t next : {CloseTime(window_time), DropTime(window_time)}) {
-      if (next > passed_) return SaturatingAdd(next, kMicrosPerMilli);
-    }
-  }
-  return kMaxWatermark;
+  return NextCloseOf(options_.plan, windows_, passed_);
 }
 
 void AggregateOperator::OnStep(const StepTime& time, const Emit& emit) {

@@ -87,10 +87,7 @@ class AggregateOperator final : public Operator {
   bool windowed() const { return options_.plan.window_end.has_value(); }
   // The last instant of the window.
   int64_t WindowTime(const char* group) const;
-  // The watermark at which a window is emitted (if it is emitted once), and at which it is dropped.
-  int64_t CloseTime(int64_t window_time) const;
-  int64_t DropTime(int64_t window_time) const;
-  void DropLateRows(const StepTime& time, Batch* batch);
+  void DropLate(const StepTime& time, Batch* batch) const;
   void Register(char* group);
   void FindGroups(const Batch& batch);
   void Touch(std::span<char* const> groups, const StepTime& time);

@@ -63,8 +63,10 @@ void AssignSessionsOperator::ReportOldRetractions(const StepTime& time) {
 void AssignSessionsOperator::ReportLate(std::string_view key, int64_t end, int64_t weight,
                                         const StepTime& time) {
   const Batch row = layout_.Decode(std::span(&key, 1));
-  context_->late.push_back(LateRow("Session", RowToJson(row, options_.input, 0), weight,
-                                   end - kMicrosPerMilli, time.before));
+  const int64_t window_time = end - kMicrosPerMilli;
+  context_->late.push_back(LateRow("Session", WindowEnded(window_time),
+                                   RowToJson(row, options_.input, 0), weight, window_time,
+                                   time.before));
 }
 
 std::vector<AssignSessionsOperator::Session> AssignSessionsOperator::FindSessions(

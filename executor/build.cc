@@ -298,18 +298,22 @@ size_t DataflowBuilder::AddOp(const Node& node, const AssignWindows& op) {
   return at;
 }
 
+// `node` decides what is late and takes rows for so long after a window's end. Gives what is below
+// its stateless operators: mostly the AssignWindows.
+const Node& DataflowBuilder::NoteLateness(const Node& node, int64_t late_after) {
+  const Node* below = node.inputs[0].get();
+  while (std::holds_alternative<Project>(below->op) || std::holds_alternative<Filter>(below->op) ||
+         std::holds_alternative<Expand>(below->op)) {
+    below = below->inputs[0].get();
+  }
+  if (std::holds_alternative<AssignWindows>(below->op)) late_after_[below] = late_after;
+  return *below;
+}
+
 size_t DataflowBuilder::AddOp(const Node& node, const Aggregate& op) {
   if (op.decides_late && op.window_end) {
-    const Node* window = node.inputs[0].get();
-    while (std::holds_alternative<Project>(window->op) ||
-           std::holds_alternative<Filter>(window->op) ||
-           std::holds_alternative<Expand>(window->op)) {
-      window = window->inputs[0].get();
-    }
-    if (std::holds_alternative<AssignWindows>(window->op)) {
-      late_after_[window] = op.grace + op.allowed_lateness;
-    }
-    if (SliceAggregateOperator::CanRun(op, *node.inputs[0])) return AddSliced(node, op, *window);
+    const Node& window = NoteLateness(node, op.grace + op.allowed_lateness);
+    if (SliceAggregateOperator::CanRun(op, *node.inputs[0])) return AddSliced(node, op, window);
   }
   emits_changes_ |= !op.emit_on_close;
   const size_t input = Add(*node.inputs[0]);

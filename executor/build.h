@@ -41,6 +41,7 @@ class DataflowBuilder {
   size_t AddOp(const Node& node, const Aggregate& op);
   size_t AddSliced(const Node& node, const Aggregate& op, const Node& windows);
   size_t AddSessions(const Node& node, const AssignWindows& op);
+  const Node& NoteLateness(const Node& node, int64_t late_after);
   size_t AddOp(const Node& node, const SessionAggregate& op);
   size_t AddOp(const Node& node, const Join& op);
   size_t AddOp(const Node& node, const IntervalJoin& op);
@@ -67,7 +68,7 @@ class DataflowBuilder {
   std::vector<Partitioning> output_by_;
   std::vector<std::vector<Partitioning>> input_by_;
   std::map<const Common*, size_t> commons_;  // Their places.
-  // Of window nodes whose windows one aggregate alone closes: how long after its end it takes rows.
+  // Of window nodes whose windows one operator alone closes: how long after its end it takes rows.
   std::map<const Node*, int64_t> late_after_;
   bool emits_changes_ = false;    // Some aggregate gives its changes after every step.
   std::set<const Node*> sliced_;  // AssignWindows that give a row its slice only.

@@ -46,6 +46,7 @@ size_t DataflowBuilder::AddOp(const Node& node, const Join& op) {
   options.id = flow_.nodes_[at].id;
   Connect(left, at, 0, ExchangeKeys(options.plan, options.plan.left_keys));
   Connect(right, at, 1, ExchangeKeys(options.plan, options.plan.right_keys));
+  flow_.nodes_[at].by_clock = op.window_end && node.inputs[0]->properties.window.proctime;
   Instantiate(at, [&](PartitionContext* context, size_t) {
     return std::make_unique<JoinOperator>(options, context);
   });

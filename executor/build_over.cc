@@ -31,6 +31,7 @@ size_t DataflowBuilder::AddOp(const Node& node, const Over& op) {
   Connect(input, at, 0,
           std::vector<size_t>(op.partition.begin() + static_cast<ptrdiff_t>(unrouted),
                               op.partition.end()));
+  flow_.nodes_[at].by_clock = op.window_end && window.proctime;
   Instantiate(at, [&](PartitionContext* context, size_t) {
     OverOptions options;
     options.plan = op;

@@ -37,10 +37,12 @@ size_t DataflowBuilder::AddDeduplicate(const Node& node, const TopN& op) {
 size_t DataflowBuilder::AddOp(const Node& node, const TopN& op) {
   if (DeduplicationOf(node) != Deduplication::kNone) return AddDeduplicate(node, op);
   emits_changes_ |= !op.emit_on_close;
+  if (op.decides_late) NoteLateness(node, op.grace + op.allowed_lateness);
   const Node& below = *node.inputs[0];
   const size_t input = Add(below);
   const size_t at = AddNode("TopN", {input});
   Connect(input, at, 0, ExchangeKeys(op));
+  flow_.nodes_[at].by_clock = op.window_end && below.properties.window.proctime;
   Instantiate(at, [&](PartitionContext* context, size_t) {
     TopNOptions options;
     options.plan = op;

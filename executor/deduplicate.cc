@@ -64,7 +64,8 @@ DeduplicateOperator::DeduplicateOperator(DeduplicateOptions options, PartitionCo
     : options_(std::move(options)),
       context_(context),
       layout_(options_.input, options_.plan.partition, OrderColumns(options_.plan.order)),
-      groups_(sizeof(Group), options_.tracked) {
+      groups_(sizeof(Group), options_.tracked),
+      expiry_(options_.plan.state_ttl) {
   std::vector<bool> placed(options_.input.size());
   const auto add = [&](const OrderColumn& o) {
     if (placed[o.column]) return;
@@ -87,20 +88,13 @@ void DeduplicateOperator::DropBadTimes(const StepTime& time, Batch* batch) {
     }
     DropFailedRows(errors, "Deduplicate", options_.input, context_, batch);
   }
-  if (!options_.plan.decides_late || time.before == kMinWatermark) return;
-  const Column times = batch->columns[column];
-  std::vector<uint32_t> good;
-  for (uint32_t i = 0; i < batch->size; ++i) {
-    const int64_t t = times.at<int64_t>(i);
-    if (t > time.before) {
-      good.push_back(i);
-      continue;
-    }
-    context_->late.push_back({"Deduplicate", "the watermark had passed its time",
-                              RowToJson(*batch, options_.input, i), batch->weight(i), t,
-                              time.before});
-  }
-  if (good.size() < batch->size) *batch = batch->Take(good);
+  if (!options_.plan.decides_late) return;
+  const LateRule rule{.op = "Deduplicate",
+                      .by = LateRule::By::kRowTime,
+                      .column = column,
+                      .after = options_.plan.grace,
+                      .reported = true};
+  DropLateRows(rule, options_.input, time, context_, batch);
 }
 
 // Whether row i of the last batch goes before the group's row.
@@ -133,13 +127,36 @@ bool DeduplicateOperator::IsBetterThanKept(const Batch& batch, size_t i, const G
   return keys[0].substr(keys.ends(0).partition) < kept;
 }
 
+void DeduplicateOperator::Drop(char* group_row) {
+  const Group& group = GroupOf(group_row);
+  if (group.row != nullptr) pieces_.Free(group.row, group.size);
+  groups_.Erase(group_row);
+}
+
+void DeduplicateOperator::Expire() {
+  expiry_.Run(
+      context_->eval.now.micros, [](char* group) { return GroupOf(group).changed_at; },
+      [this](char* group) {
+        // It waits for the watermark.
+        if (GroupOf(group).timers > 0) return false;
+        Drop(group);
+        ++context_->expired_rows;
+        return true;
+      });
+}
+
 void DeduplicateOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit&) {
+  Expire();
   if (in_time()) DropBadTimes(time, &batch);
   if (batch.size == 0) return;
   batches_.push_back(std::move(batch));
   const Batch& rows = batches_.back();
   group_rows_.resize(rows.size);
-  groups_.FindOrInsert(RowKeys(rows, options_.plan.partition), group_rows_, [](char*, size_t) {});
+  groups_.FindOrInsert(RowKeys(rows, options_.plan.partition), group_rows_,
+                       [this](char* group, size_t) {
+                         GroupOf(group).changed_at = context_->eval.now.micros;
+                         expiry_.Watch(group, GroupOf(group).changed_at);
+                       });
   for (uint32_t i = 0; i < rows.size; ++i) {
     if (i + kAhead < rows.size) __builtin_prefetch(GroupOf(group_rows_[i + kAhead]).row);
     Group& group = GroupOf(group_rows_[i]);
@@ -157,6 +174,7 @@ void DeduplicateOperator::Keep(char* group_row, std::string_view row) {
   group.size = static_cast<uint32_t>(row.size());
   std::memcpy(group.row, row.data(), row.size());
   if (in_time()) {
+    ++group.timers;
     timers_.push_back({TimeOfKey(row), group_row});
     std::push_heap(timers_.begin(), timers_.end());
   }
@@ -185,6 +203,7 @@ void DeduplicateOperator::Settle(const Batch& batch, std::span<char* const> grou
   std::vector<uint32_t> rows;
   for (char* group : groups) {
     groups_.BeforeChange(group);
+    GroupOf(group).changed_at = context_->eval.now.micros;
     rows.push_back(GroupOf(group).batch_row);
     GroupOf(group).batch = 0;
   }
@@ -211,11 +230,13 @@ void DeduplicateOperator::Settle(const Batch& batch, std::span<char* const> grou
 void DeduplicateOperator::GiveInTime(const StepTime& time, const Emit& emit) {
   Arena heap;
   std::vector<std::string_view> keys;
-  while (!timers_.empty() && timers_.front().time <= time.watermark) {
+  const int64_t grace = options_.plan.grace;
+  while (!timers_.empty() && SaturatingAdd(timers_.front().time, grace) <= time.watermark) {
     const auto [due, group_row] = timers_.front();
     std::pop_heap(timers_.begin(), timers_.end());
     timers_.pop_back();
     Group& group = GroupOf(group_row);
+    --group.timers;
     if (group.given || TimeOfKey(RowOf(group)) != due) continue;
     keys.push_back(KeptKey(group_row, &heap));
     groups_.BeforeChange(group_row);
@@ -223,11 +244,13 @@ void DeduplicateOperator::GiveInTime(const StepTime& time, const Emit& emit) {
     group.row = nullptr;
     group.size = 0;
     group.given = true;
+    group.changed_at = context_->eval.now.micros;
   }
   EmitKept(keys, 1, emit);
 }
 
 void DeduplicateOperator::OnStep(const StepTime& time, const Emit& emit) {
+  Expire();
   std::vector<std::vector<char*>> groups(batches_.size());
   for (char* group : touched_) groups[GroupOf(group).batch - 1].push_back(group);
   touched_.clear();
@@ -241,6 +264,9 @@ void DeduplicateOperator::OnStep(const StepTime& time, const Emit& emit) {
 void DeduplicateOperator::BeginCheckpoint(StateWriter* writer) {
   groups_.BeginCheckpoint(options_.id, writer, [this](const char* row, std::string* value) {
     const Group& group = GroupOf(row);
+    if (expiry_.enabled()) {
+      value->append(reinterpret_cast<const char*>(&group.changed_at), sizeof group.changed_at);
+    }
     if (in_time()) value->push_back(static_cast<char>(group.given));
     value->append(RowOf(group));
   });
@@ -255,6 +281,11 @@ void DeduplicateOperator::Restore(const Store& store, size_t partition, size_t p
                GroupTable::header(row).vnode = static_cast<uint8_t>(vnode);
                GroupTable::MarkRestored(row);
                Group& group = GroupOf(row);
+               if (expiry_.enabled()) {
+                 std::memcpy(&group.changed_at, value.data(), sizeof group.changed_at);
+                 value.remove_prefix(sizeof group.changed_at);
+                 expiry_.Watch(row, group.changed_at);
+               }
                group.given = options_.kind == Deduplication::kFirstArrival;
                if (in_time()) {
                  group.given = value.front() != 0;

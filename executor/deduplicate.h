@@ -4,12 +4,15 @@
 // compared where they lie; OnStep encodes those that won and emits them as they came.
 //
 // State rows: key   := PARTITION BY columns
-//             value := order* rest* of state/ordered_row.h; of kFirstInTime given:uint8 in front,
-//                      without a row once it is given; of kFirstArrival nothing
+//             value := changed_at given row     the first two only with a TTL and of kFirstInTime
+//             changed_at := fixed64
+//             given      := uint8               1: its row was given, and is none here
+//             row        := order* rest* of state/ordered_row.h; of kFirstArrival none
 #pragma once
 
 #include <vector>
 
+#include "executor/expiry.h"
 #include "executor/operator.h"
 #include "planner/top_n.h"
 #include "state/group_table.h"
@@ -71,6 +74,8 @@ class DeduplicateOperator final : public Operator {
     // The best row of the running step: batch from 1, none 0.
     uint32_t batch;
     uint32_t batch_row;
+    uint32_t timers;  // That point to the group.
+    int64_t changed_at;
   };
   struct Timer {
     int64_t time;
@@ -98,6 +103,8 @@ class DeduplicateOperator final : public Operator {
   std::string_view KeptKey(const char* group, Arena* heap) const;
   void EmitKept(std::span<const std::string_view> keys, int64_t weight, const Emit& emit) const;
   void Settle(const Batch& batch, std::span<char* const> groups, const Emit& emit);
+  void Expire();
+  void Drop(char* group_row);
   void GiveInTime(const StepTime& time, const Emit& emit);
 
   DeduplicateOptions options_;
@@ -106,6 +113,7 @@ class DeduplicateOperator final : public Operator {
   std::vector<ComparedColumn> compared_;  // The order's columns, then the rest.
   GroupTable groups_;
   Pieces pieces_;
+  GroupExpiry expiry_;
   std::vector<Timer> timers_;  // A heap, the earliest first; those of rows that were replaced, too.
   // The running step.
   std::vector<Batch> batches_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "executor/windows.h"
 #include "planner/join.h"
 #include "types/row_key.h"
 
@@ -241,10 +242,10 @@ void IntervalJoinOperator::ReportLate(const Side& side, std::span<const RowRef> 
   for (RowRef ref : rows) records.push_back(side.rows->record(ref));
   const Batch batch = PairGatherer::GatherStored(side.rows->layout(), records, nullptr);
   for (size_t i = 0; i < rows.size(); ++i) {
-    context_->late.push_back({"IntervalJoin",
-                              "the watermark had passed its time and those of its partners",
-                              RowToJson(batch, side.schema, i), side.rows->row(rows[i]).weight,
-                              side.rows->time_of(rows[i]), before});
+    context_->late.push_back(
+        LateRow("IntervalJoin", "the watermark had passed its time and those of its partners",
+                RowToJson(batch, side.schema, i), side.rows->row(rows[i]).weight,
+                side.rows->time_of(rows[i]), before));
   }
 }
 

@@ -48,6 +48,7 @@ class JoinOperator final : public Operator {
   void Restore(const Store& store, size_t partition, size_t partitions) override;
   size_t state_bytes() const override;
   size_t state_rows() const override { return sides_[0].rows->size() + sides_[1].rows->size(); }
+  int64_t NextTimer() const override;
   // Rows that left the state because they did not change for the TTL, and deletions of rows that
   // were not there (any more).
   uint64_t expired_rows() const;

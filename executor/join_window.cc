@@ -1,4 +1,4 @@
-// Window joins: the state of a window goes when the watermark passes its end.
+// Window joins: the state of a window goes when the watermark, or the clock, passes its end.
 #include "executor/join.h"
 #include "executor/join_flags.h"
 #include "executor/windows.h"
@@ -11,20 +11,12 @@ int64_t JoinOperator::WindowEnd(RowRef key) const { return TimeOfKey(keys_.bytes
 void JoinOperator::DropLate(size_t s, const StepTime& time, Batch* batch) {
   const Join& plan = options_.plan;
   if (!(s == 0 ? plan.left_decides_late : plan.right_decides_late)) return;
-  const Column& ends = batch->columns[sides_[s].keys[0]];
-  std::vector<uint32_t> good;
-  for (uint32_t i = 0; i < batch->size; ++i) {
-    const int64_t end = ends.at<int64_t>(i);
-    if (end - kMicrosPerMilli > time.before) {
-      good.push_back(i);
-      continue;
-    }
-    std::string reason = "its window ended at ";
-    AppendTimestamp({end}, 3, ' ', &reason);
-    context_->late.push_back({"Join", std::move(reason), RowToJson(*batch, sides_[s].schema, i),
-                              batch->weight(i), end - kMicrosPerMilli, time.before});
-  }
-  if (good.size() < batch->size) *batch = batch->Take(good);
+  const LateRule rule{.op = "Join", .column = sides_[s].keys[0], .reported = true};
+  DropLateRows(rule, sides_[s].schema, time, context_, batch);
+}
+
+int64_t JoinOperator::NextTimer() const {
+  return windows_.empty() ? kMaxWatermark : windows_.begin()->first;
 }
 
 void JoinOperator::RegisterWindow(RowRef ref) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "executor/windows.h"
 #include "types/datetime.h"
 
 namespace millrace {
@@ -92,23 +93,12 @@ void MatchOperator::DropNullTimes(Batch* batch) const {
   DropFailedRows(errors, "MatchRecognize", options_.input, context_, batch);
 }
 
-void MatchOperator::DropLateRows(const StepTime& time, Batch* batch) const {
-  const Column& times = batch->columns[options_.plan.order[0].column];
-  std::vector<uint32_t> good;
-  for (uint32_t i = 0; i < batch->size; ++i) {
-    const int64_t at = times.at<int64_t>(i);
-    if (at > time.before) {
-      good.push_back(i);
-      continue;
-    }
-    std::string reason = "the rows up to ";
-    AppendTimestamp({time.before}, 3, ' ', &reason);
-    reason += " have been matched";
-    context_->late.push_back({"MatchRecognize", std::move(reason),
-                              RowToJson(*batch, options_.input, i), batch->weight(i), at,
-                              time.before});
-  }
-  if (good.size() < batch->size) *batch = batch->Take(good);
+void MatchOperator::DropLate(const StepTime& time, Batch* batch) const {
+  const LateRule rule{.op = "MatchRecognize",
+                      .by = LateRule::By::kRowTime,
+                      .column = options_.plan.order[0].column,
+                      .reported = true};
+  DropLateRows(rule, options_.input, time, context_, batch);
 }
 
 // Each copy of a row becomes a row.
@@ -135,7 +125,7 @@ void MatchOperator::AppendHidden(Batch* batch) {
 void MatchOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit&) {
   if (!options_.plan.proctime) {
     DropNullTimes(&batch);
-    if (time.before != kMinWatermark) DropLateRows(time, &batch);
+    DropLate(time, &batch);
   }
   if (batch.size == 0) return;
   AppendHidden(&batch);

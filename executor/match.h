@@ -59,7 +59,7 @@ class MatchOperator final : public Operator {
   };
 
   void DropNullTimes(Batch* batch) const;
-  void DropLateRows(const StepTime& time, Batch* batch) const;
+  void DropLate(const StepTime& time, Batch* batch) const;
   void AppendHidden(Batch* batch);
 
   int64_t TimeOf(const Attempt& attempt, size_t position) const;

@@ -11,6 +11,11 @@ namespace {
 constexpr size_t kChunkRows = 2048;  // Evaluated at once.
 constexpr size_t kEmitRows = 4096;
 
+// The last instant of the window whose end the partition's key begins with.
+int64_t WindowTime(const OrderedPartition& partition) {
+  return TimeOfKey(partition.key()) - kMicrosPerMilli;
+}
+
 struct Result {
   std::string_view bytes;  // Or the message.
   bool failed;
@@ -118,38 +123,21 @@ OverOperator::OverOperator(OverOptions options, PartitionContext* context)
            }});
 }
 
-int64_t OverOperator::WindowEnd(std::string_view partition_key) const {
-  return TimeOfKey(partition_key);
+void OverOperator::DropLate(const StepTime& time, Batch* batch) const {
+  const Over& plan = options_.plan;
+  const LateRule rule{.op = "Over",
+                      .column = plan.partition[*plan.window_end],
+                      .after = SaturatingAdd(plan.grace, plan.allowed_lateness),
+                      .reported = plan.decides_late};
+  DropLateRows(rule, options_.input, time, context_, batch);
 }
 
-int64_t OverOperator::CloseTime(int64_t window_end) const {
-  return SaturatingAdd(window_end - kMicrosPerMilli, options_.plan.grace);
-}
-
-int64_t OverOperator::DropTime(int64_t window_end) const {
-  return SaturatingAdd(CloseTime(window_end), options_.plan.allowed_lateness);
-}
-
-void OverOperator::DropLateRows(const StepTime& time, Batch* batch) const {
-  const Column& ends = batch->columns[options_.plan.partition[*options_.plan.window_end]];
-  std::vector<uint32_t> good;
-  for (uint32_t i = 0; i < batch->size; ++i) {
-    const int64_t end = ends.at<int64_t>(i);
-    if (DropTime(end) > time.before) {
-      good.push_back(i);
-      continue;
-    }
-    if (!options_.plan.decides_late) continue;
-    std::string reason = "its window ended at ";
-    AppendTimestamp({end}, 3, ' ', &reason);
-    context_->late.push_back({"Over", std::move(reason), RowToJson(*batch, options_.input, i),
-                              batch->weight(i), end - kMicrosPerMilli, time.before});
-  }
-  if (good.size() < batch->size) *batch = batch->Take(good);
+int64_t OverOperator::NextTimer() const {
+  return NextCloseOf(options_.plan, windows_, passed_);
 }
 
 void OverOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit&) {
-  if (options_.plan.window_end && time.before != kMinWatermark) DropLateRows(time, &batch);
+  if (options_.plan.window_end) DropLate(time, &batch);
   if (batch.size == 0) return;
   table_.Add(layout_.Encode(batch), batch.append_only() ? nullptr : batch.weights.data());
 }
@@ -328,17 +316,20 @@ void OverOperator::Keep(char* row, std::string_view results) {
 }
 
 bool OverOperator::IsVisible(const OrderedPartition& partition, const StepTime& time) const {
-  return !options_.plan.emit_on_close || CloseTime(WindowEnd(partition.key())) <= time.before;
+  return !options_.plan.emit_on_close ||
+         CloseTimeOf(options_.plan, WindowTime(partition)) <= time.before;
 }
 
 void OverOperator::Register(OrderedPartition* partition) {
   if (std::exchange(partition->tag, 1) != 0) return;
-  windows_[WindowEnd(partition->key())].emplace_back(partition->key());
+  windows_[WindowTime(*partition)].emplace_back(partition->key());
 }
 
 void OverOperator::CloseWindows(const StepTime& time, const Emit& emit) {
+  passed_ = time.watermark;
   for (auto it = windows_.begin(); it != windows_.end();) {
-    if (CloseTime(it->first) > time.watermark) break;
+    if (CloseTimeOf(options_.plan, it->first) > time.watermark) break;
+    const bool drops = DropTimeOf(options_.plan, it->first) <= time.watermark;
     for (const std::string& key : it->second) {
       OrderedPartition* partition = table_.FindPartition(key);
       if (partition == nullptr || partition->empty()) continue;
@@ -348,9 +339,9 @@ void OverOperator::CloseWindows(const StepTime& time, const Emit& emit) {
         functions_.Refresh(rows, partition, 0, partition->size());
         Evaluate(partition, 0, partition->size(), emit);
       }
-      if (DropTime(it->first) <= time.watermark) DropPartition(partition);
+      if (drops) DropPartition(partition);
     }
-    it = DropTime(it->first) <= time.watermark ? windows_.erase(it) : std::next(it);
+    it = drops ? windows_.erase(it) : std::next(it);
   }
 }
 

@@ -4,7 +4,7 @@
 // finds which rows the step's changes reach, works out their results again, and emits the old and
 // the new ones where they differ. A row whose results fail stands in the errors while it does so.
 //
-// With windows, partitions are dropped when the watermark closes theirs; `emit_on_close` plans give
+// With windows, partitions are dropped when the watermark, or the clock, closes theirs; `emit_on_close` plans give
 // the rows of a window only then, and what changes within the allowed lateness.
 //
 // State rows: as of state/ordered_table.h, the owner's part := result* in the order of the copies
@@ -72,6 +72,7 @@ class OverOperator final : public Operator {
   void Restore(const Store& store, size_t partition, size_t partitions) override;
   size_t state_bytes() const override;
   size_t state_rows() const override { return table_.rows(); }
+  int64_t NextTimer() const override;
 
  private:
   // What a row's results are stored as: in the row's payload, in no particular order of memory.
@@ -91,10 +92,7 @@ class OverOperator final : public Operator {
   }
 
   // Windows.
-  int64_t WindowEnd(std::string_view partition_key) const;
-  int64_t CloseTime(int64_t window_end) const;
-  int64_t DropTime(int64_t window_end) const;
-  void DropLateRows(const StepTime& time, Batch* batch) const;
+  void DropLate(const StepTime& time, Batch* batch) const;
   // Whether results were given before this step, so that changes of them follow.
   bool IsVisible(const OrderedPartition& partition, const StepTime& time) const;
   void Register(OrderedPartition* partition);
@@ -121,7 +119,8 @@ class OverOperator final : public Operator {
   OverFunctions functions_;
   OverOutput output_;
   BlockHeap results_;
-  std::map<int64_t, std::vector<std::string>> windows_;  // Partitions' keys by end.
+  std::map<int64_t, std::vector<std::string>> windows_;  // Partitions' keys by last instant.
+  int64_t passed_ = kMinWatermark;                       // By the watermark of the last step.
   std::string now_;  // Scratch: the new results of a row's copies.
 };
 

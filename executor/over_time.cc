@@ -57,23 +57,13 @@ int64_t OverTimeOperator::GivenUpTo(int64_t watermark) const {
                                                          : watermark - options_.plan.grace;
 }
 
-void OverTimeOperator::DropLateRows(const StepTime& time, Batch* batch) const {
-  const Column& times = batch->columns[time_column()];
-  const int64_t given = GivenUpTo(time.before);
-  std::vector<uint32_t> good;
-  for (uint32_t i = 0; i < batch->size; ++i) {
-    const int64_t at = times.at<int64_t>(i);
-    if (at > given) {
-      good.push_back(i);
-      continue;
-    }
-    std::string reason = "the rows up to ";
-    AppendTimestamp({given}, 3, ' ', &reason);
-    reason += " have been given";
-    context_->late.push_back({"Over", std::move(reason), RowToJson(*batch, options_.input, i),
-                              batch->weight(i), at, time.before});
-  }
-  if (good.size() < batch->size) *batch = batch->Take(good);
+void OverTimeOperator::DropLate(const StepTime& time, Batch* batch) const {
+  const LateRule rule{.op = "Over",
+                      .by = LateRule::By::kRowTime,
+                      .column = time_column(),
+                      .after = options_.plan.grace,
+                      .reported = true};
+  DropLateRows(rule, options_.input, time, context_, batch);
 }
 
 void OverTimeOperator::AppendArrival(Batch* batch) {
@@ -87,7 +77,7 @@ void OverTimeOperator::OnBatch(size_t, Batch batch, const StepTime& time, const 
     AppendArrival(&batch);
   } else {
     DropNullTimes(&batch);
-    if (time.before != kMinWatermark) DropLateRows(time, &batch);
+    DropLate(time, &batch);
   }
   if (batch.size == 0) return;
   assert(batch.append_only() ||

@@ -44,7 +44,7 @@ class OverTimeOperator final : public Operator {
   // The rows up to this time have been given when the watermark is there.
   int64_t GivenUpTo(int64_t watermark) const;
   void DropNullTimes(Batch* batch) const;
-  void DropLateRows(const StepTime& time, Batch* batch) const;
+  void DropLate(const StepTime& time, Batch* batch) const;
   void AppendArrival(Batch* batch);
 
   OverCarry* CarryOf(const OrderedPartition* partition) const;

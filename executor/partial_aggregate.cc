@@ -24,10 +24,6 @@ std::vector<size_t> StateOffsets(const std::vector<AggregateCall>& calls) {
   return offsets;
 }
 
-int64_t WindowDropTime(const Aggregate& plan, int64_t window_time) {
-  return SaturatingAdd(SaturatingAdd(window_time, plan.grace), plan.allowed_lateness);
-}
-
 std::vector<uint8_t> RowsThatPass(const Column& keep) {
   std::vector<uint8_t> passes(keep.size());
   for (size_t i = 0; i < keep.size(); ++i) passes[i] = !keep.IsNull(i) && keep.at<bool>(i);
@@ -62,7 +58,7 @@ bool PartialAggregate::AnyLate(const Batch& batch, const StepTime& time) const {
   const Column& keys = batch.columns[column];
   const int64_t to_time = input_[column].type.id == TypeId::kTimestampLtz ? 0 : kMicrosPerMilli;
   for (size_t i = 0; i < batch.size; ++i) {
-    if (WindowDropTime(plan_, keys.at<int64_t>(i) - to_time) <= time.before) return true;
+    if (DropTimeOf(plan_, keys.at<int64_t>(i) - to_time) <= time.before) return true;
   }
   return false;
 }

@@ -17,9 +17,6 @@ std::vector<size_t> StateOffsets(const std::vector<AggregateCall>& calls);
 // A byte for each row: whether it is TRUE.
 std::vector<uint8_t> RowsThatPass(const Column& keep);
 
-// When the watermark drops the window of this time.
-int64_t WindowDropTime(const Aggregate& plan, int64_t window_time);
-
 // One sender's; keeps nothing from batch to batch but whether it pays.
 class PartialAggregate {
  public:

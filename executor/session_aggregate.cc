@@ -45,11 +45,11 @@ int64_t SessionAggregateOperator::EndOf(const Session& session) const {
 }
 
 int64_t SessionAggregateOperator::CloseTime(const Session& session) const {
-  return SaturatingAdd(EndOf(session) - kMicrosPerMilli, options_.plan.grace);
+  return CloseTimeOf(options_.plan, EndOf(session) - kMicrosPerMilli);
 }
 
 int64_t SessionAggregateOperator::DropTime(const Session& session) const {
-  return SaturatingAdd(CloseTime(session), options_.plan.allowed_lateness);
+  return DropTimeOf(options_.plan, EndOf(session) - kMicrosPerMilli);
 }
 
 std::string_view SessionAggregateOperator::KeysOf(const char* row) const {
@@ -132,8 +132,10 @@ void SessionAggregateOperator::ReportLate(const Batch& batch, std::span<const ui
     Late& session = sessions.try_emplace(keys[i], Late{t, end}).first->second;
     if (end < session.start) session.end = end;
     session.start = t;
-    context_->late.push_back(LateRow("Session", RowToJson(batch, options_.input, i), 1,
-                                     session.end - kMicrosPerMilli, time.before));
+    const int64_t window_time = session.end - kMicrosPerMilli;
+    context_->late.push_back(LateRow("Session", WindowEnded(window_time),
+                                     RowToJson(batch, options_.input, i), 1, window_time,
+                                     time.before));
   }
 }
 

@@ -137,10 +137,10 @@ void SliceAggregateOperator::DropLateRows(const StepTime& time, Batch* batch) {
     set(options_.input_windows.start, end - options_.windows.size);
     set(options_.input_windows.end, end);
     set(options_.input_windows.time, end - kMicrosPerMilli);
-    std::string reason = "its window ended at ";
-    AppendTimestamp({end}, 3, ' ', &reason);
-    context_->late.push_back({"Aggregate", std::move(reason), RowToJson(row, options_.input, 0),
-                              batch->weight(i), end - kMicrosPerMilli, time.before});
+    const int64_t window_time = end - kMicrosPerMilli;
+    context_->late.push_back(LateRow("Aggregate", WindowEnded(window_time),
+                                     RowToJson(row, options_.input, 0), batch->weight(i),
+                                     window_time, time.before));
   }
   *batch = batch->Take(good);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "executor/windows.h"
 #include "types/row_key.h"
 
 namespace millrace {
@@ -44,19 +45,12 @@ void TemporalJoinOperator::OnBatch(size_t port, Batch batch, const StepTime& tim
 }
 
 void TemporalJoinOperator::DropLate(const StepTime& time, Batch* batch) {
-  if (!options_.plan.join.left_decides_late || time.before == kMinWatermark) return;
-  const Column& times = batch->columns[left_.time];
-  std::vector<uint32_t> good;
-  for (uint32_t i = 0; i < batch->size; ++i) {
-    if (times.IsNull(i) || times.at<int64_t>(i) > time.before) {
-      good.push_back(i);
-      continue;
-    }
-    context_->late.push_back({"TemporalJoin", "the watermark had passed its time",
-                              RowToJson(*batch, left_.schema, i), batch->weight(i),
-                              times.at<int64_t>(i), time.before});
-  }
-  if (good.size() < batch->size) *batch = batch->Take(good);
+  if (!options_.plan.join.left_decides_late) return;
+  const LateRule rule{.op = "TemporalJoin",
+                      .by = LateRule::By::kRowTime,
+                      .column = left_.time,
+                      .reported = true};
+  DropLateRows(rule, left_.schema, time, context_, batch);
 }
 
 // Rows whose key or time is NULL: no version, and no row that has one.

@@ -25,47 +25,41 @@ TopNOperator::TopNOperator(TopNOptions options, PartitionContext* context)
       layout_(options_.input, options_.plan.partition, OrderColumns(options_.plan.order),
               Unrouted(options_.plan)),
       bounded_(options_.append_only && options_.plan.last),
-      groups_(sizeof(Group), false),
-      rows_(dense() ? RankedRows::Unit::kPeers : RankedRows::Unit::kCopies, options_.tracked) {
+      groups_(sizeof(Group), options_.tracked && options_.plan.state_ttl > 0 && !windowed()),
+      rows_(dense() ? RankedRows::Unit::kPeers : RankedRows::Unit::kCopies, options_.tracked),
+      expiry_(windowed() ? 0 : options_.plan.state_ttl) {
   assert(!options_.plan.window_end || *options_.plan.window_end == 0);
   assert(!options_.plan.window_start || *options_.plan.window_start == 1);
   assert(options_.plan.first >= 1);
 }
 
-int64_t TopNOperator::WindowEnd(const char* group) const { return TimeOfKey(groups_.key(group)); }
-
-int64_t TopNOperator::CloseTime(int64_t window_end) const {
-  return SaturatingAdd(window_end - kMicrosPerMilli, options_.plan.grace);
+int64_t TopNOperator::WindowTime(const char* group) const {
+  return TimeOfKey(groups_.key(group)) - kMicrosPerMilli;
 }
 
-int64_t TopNOperator::DropTime(int64_t window_end) const {
-  return SaturatingAdd(CloseTime(window_end), options_.plan.allowed_lateness);
+int64_t TopNOperator::NextTimer() const {
+  return NextCloseOf(options_.plan, windows_, passed_);
 }
 
-void TopNOperator::DropLateRows(const StepTime& time, Batch* batch) const {
-  const Column& ends = batch->columns[options_.plan.partition[*options_.plan.window_end]];
-  std::vector<uint32_t> good;
-  for (uint32_t i = 0; i < batch->size; ++i) {
-    const int64_t end = ends.at<int64_t>(i);
-    if (DropTime(end) > time.before) {
-      good.push_back(i);
-      continue;
-    }
-    std::string reason = "its window ended at ";
-    AppendTimestamp({end}, 3, ' ', &reason);
-    context_->late.push_back({"TopN", std::move(reason), RowToJson(*batch, options_.input, i),
-                              batch->weight(i), end - kMicrosPerMilli, time.before});
-  }
-  if (good.size() < batch->size) *batch = batch->Take(good);
+void TopNOperator::DropLate(const StepTime& time, Batch* batch) const {
+  const TopN& plan = options_.plan;
+  const LateRule rule{.op = "TopN",
+                      .column = plan.partition[*plan.window_end],
+                      .after = SaturatingAdd(plan.grace, plan.allowed_lateness),
+                      .reported = true};
+  DropLateRows(rule, options_.input, time, context_, batch);
 }
 
 // Whether changes of the group are emitted as they come.
 bool TopNOperator::IsVisible(const char* group, const StepTime& time) const {
-  return !options_.plan.emit_on_close || CloseTime(WindowEnd(group)) <= time.before;
+  return !options_.plan.emit_on_close ||
+         CloseTimeOf(options_.plan, WindowTime(group)) <= time.before;
 }
 
 void TopNOperator::Register(char* group) {
-  if (windowed()) windows_[WindowEnd(group)].push_back(group);
+  if (windowed()) windows_[WindowTime(group)].push_back(group);
+  GroupOf(group).changed_at = context_->eval.now.micros;
+  expiry_.Watch(group, GroupOf(group).changed_at);
 }
 
 // Takes the rows out that are behind all that can come into their group's range.
@@ -92,9 +86,13 @@ void TopNOperator::Insert(const Batch& batch) {
   rows_.FindOrInsert(layout_.Encode(batch), input_rows_);
   for (size_t i = 0; i < batch.size; ++i) {
     GroupTable::Header& header = GroupTable::header(group_rows_[i]);
-    if (!header.touched) touched_.push_back(group_rows_[i]);
-    header.touched = true;
     Group& group = GroupOf(group_rows_[i]);
+    if (!header.touched) {
+      header.touched = true;
+      touched_.push_back(group_rows_[i]);
+      groups_.BeforeChange(group_rows_[i]);
+      group.changed_at = context_->eval.now.micros;
+    }
     Touch(group, input_rows_[i]);
     rows_.AddWeight(&group.root, input_rows_[i], batch.weight(i));
     if (bounded_) Trim(group);
@@ -132,7 +130,8 @@ void TopNOperator::Trim(Group& group) {
 
 void TopNOperator::OnBatch(size_t, Batch batch, const StepTime& time, const Emit&) {
   if (restored_) Adopt(time);
-  if (options_.plan.decides_late && time.before != kMinWatermark) DropLateRows(time, &batch);
+  Expire();
+  if (options_.plan.decides_late) DropLate(time, &batch);
   if (batch.size == 0 || options_.plan.last == 0) return;
   group_rows_.resize(batch.size);
   groups_.FindOrInsert(RowKeys(batch, options_.plan.partition), group_rows_,
@@ -314,8 +313,10 @@ void TopNOperator::Settle(Group& group) {
 void TopNOperator::Release(Group& group) {
   for (char* row = std::exchange(group.touched, nullptr); row != nullptr;) {
     GroupTable::header(row).touched = false;
+    const int64_t weight = node(row).weight;
+    if (weight <= 0) gone_.push_back(row);
     // What is taken back without having been there is gone (state TTL), or never was.
-    if (node(row).weight <= 0) gone_.push_back(row);
+    if (weight < 0) context_->dropped_rows += static_cast<uint64_t>(-weight);
     row = node(row).next_touched;
   }
 }
@@ -352,15 +353,27 @@ void TopNOperator::DropGroup(char* group) {
   groups_.Erase(group);
 }
 
+void TopNOperator::Expire() {
+  const size_t rows = rows_.size();
+  expiry_.Run(
+      context_->eval.now.micros, [](char* group) { return GroupOf(group).changed_at; },
+      [this](char* group) {
+        DropGroup(group);
+        return true;
+      });
+  context_->expired_rows += rows - rows_.size();
+}
+
 void TopNOperator::CloseWindows(const StepTime& time, const Emit& emit) {
+  passed_ = time.watermark;
   for (auto it = windows_.begin(); it != windows_.end();) {
-    if (CloseTime(it->first) > time.watermark) break;
+    if (CloseTimeOf(options_.plan, it->first) > time.watermark) break;
     // A window that was closed before the step began has been emitted then.
-    if (options_.plan.emit_on_close && CloseTime(it->first) > time.before) {
+    if (options_.plan.emit_on_close && CloseTimeOf(options_.plan, it->first) > time.before) {
       for (char* group : it->second) Settle(GroupOf(group));
       Flush(emit);
     }
-    if (DropTime(it->first) > time.watermark) {
+    if (DropTimeOf(options_.plan, it->first) > time.watermark) {
       ++it;
       continue;
     }
@@ -371,6 +384,7 @@ void TopNOperator::CloseWindows(const StepTime& time, const Emit& emit) {
 
 void TopNOperator::OnStep(const StepTime& time, const Emit& emit) {
   if (restored_) Adopt(time);
+  Expire();
   for (char* row : touched_) {
     if (IsVisible(row, time)) Settle(GroupOf(row));
     Release(GroupOf(row));
@@ -378,20 +392,50 @@ void TopNOperator::OnStep(const StepTime& time, const Emit& emit) {
   }
   Flush(emit);
   for (char* row : touched_) {
-    if (GroupOf(row).root == nullptr && !windowed()) groups_.Erase(row);
+    const bool stays = windowed() || expiry_.enabled();
+    if (GroupOf(row).root == nullptr && !stays) groups_.Erase(row);
   }
   touched_.clear();
   if (windowed()) CloseWindows(time, emit);
 }
 
-void TopNOperator::Restore(const Store& store, size_t partition, size_t partitions) {
-  rows_.Restore(options_.id, store, partition, partitions, [this](std::string_view key) {
-    groups_.Reserve(1);
-    bool created = false;
-    char* group = groups_.FindOrInsert(key, HashBytes(key), &created);
-    if (created) Register(group);
-    return &GroupOf(group).root;
+void TopNOperator::BeginCheckpoint(StateWriter* writer) {
+  rows_.BeginCheckpoint(options_.id, writer);
+  if (!expiry_.enabled()) return;
+  groups_.BeginCheckpoint(options_.id + 1, writer, [](const char* row, std::string* value) {
+    const int64_t changed_at = GroupOf(row).changed_at;
+    value->append(reinterpret_cast<const char*>(&changed_at), sizeof changed_at);
   });
+}
+
+bool TopNOperator::CopySlice(size_t max_rows) {
+  return rows_.CopySlice(max_rows) && (!expiry_.enabled() || groups_.CopySlice(max_rows));
+}
+
+char* TopNOperator::FindOrMakeGroup(std::string_view key) {
+  groups_.Reserve(1);
+  bool created = false;
+  char* group = groups_.FindOrInsert(key, HashBytes(key), &created);
+  if (created) Register(group);
+  return group;
+}
+
+void TopNOperator::Restore(const Store& store, size_t partition, size_t partitions) {
+  if (expiry_.enabled()) {
+    store.Scan(options_.id + 1, partition, partitions,
+               [&](uint32_t, std::string_view key, std::string_view value) {
+                 int64_t changed_at = 0;
+                 std::memcpy(&changed_at, value.data(), sizeof changed_at);
+                 groups_.Reserve(1);
+                 bool created = false;
+                 char* group = groups_.FindOrInsert(key, HashBytes(key), &created);
+                 GroupOf(group).changed_at = changed_at;
+                 expiry_.Watch(group, changed_at);
+                 GroupTable::MarkRestored(group);
+               });
+  }
+  rows_.Restore(options_.id, store, partition, partitions,
+                [this](std::string_view key) { return &GroupOf(FindOrMakeGroup(key)).root; });
   restored_ = true;
 }
 

@@ -6,13 +6,17 @@
 // at the edges of the range, and emits what entered and what left. Only where the rank is given are
 // the rows between looked at, too: theirs changes.
 //
-// Without window: results as of each step. With one: its partitions are dropped when the watermark
-// closes it, and if the plan says so, their rows are emitted only then, once.
+// State rows: those of ranked_rows.h; with a TTL also, by the partition's key, the time of its last
+// change as fixed64.
+//
+// Without window: results as of each step. With one: its partitions are dropped when the watermark,
+// or the clock, closes it, and if the plan says so, their rows are emitted only then, once.
 #pragma once
 
 #include <map>
 #include <vector>
 
+#include "executor/expiry.h"
 #include "executor/operator.h"
 #include "executor/ranked_rows.h"
 #include "planner/plan.h"
@@ -34,11 +38,12 @@ class TopNOperator final : public Operator {
 
   void OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) override;
   void OnStep(const StepTime& time, const Emit& emit) override;
-  void BeginCheckpoint(StateWriter* writer) override { rows_.BeginCheckpoint(options_.id, writer); }
-  bool CopySlice(size_t max_rows) override { return rows_.CopySlice(max_rows); }
+  void BeginCheckpoint(StateWriter* writer) override;
+  bool CopySlice(size_t max_rows) override;
   void Restore(const Store& store, size_t partition, size_t partitions) override;
   size_t state_bytes() const override { return groups_.bytes() + rows_.bytes(); }
   size_t state_rows() const override { return rows_.size(); }
+  int64_t NextTimer() const override;
 
  private:
   using Node = RankedRows::Node;
@@ -49,6 +54,7 @@ class TopNOperator final : public Operator {
     char* last_shown;
     char* worst;    // The last row, once no row behind it can come into the range.
     char* touched;  // The rows that changed in the running step: a list.
+    int64_t changed_at;
   };
   // The rows in the range, as the order is now. None: first is null.
   struct Range {
@@ -64,20 +70,22 @@ class TopNOperator final : public Operator {
   };
 
   static Group& GroupOf(char* row) { return *reinterpret_cast<Group*>(row + GroupTable::kPayload); }
+  static const Group& GroupOf(const char* row) {
+    return *reinterpret_cast<const Group*>(row + GroupTable::kPayload);
+  }
   static Node& node(char* row) { return RankedRows::node(row); }
   bool dense() const { return options_.plan.rank == TopN::Rank::kDenseRank; }
   bool row_number() const { return options_.plan.rank == TopN::Rank::kRowNumber; }
   bool windowed() const { return options_.plan.window_end.has_value(); }
 
   // Windows, as in aggregate.h.
-  int64_t WindowEnd(const char* group) const;
-  int64_t CloseTime(int64_t window_end) const;
-  int64_t DropTime(int64_t window_end) const;
-  void DropLateRows(const StepTime& time, Batch* batch) const;
+  int64_t WindowTime(const char* group) const;  // Its last instant.
+  void DropLate(const StepTime& time, Batch* batch) const;
   void CloseWindows(const StepTime& time, const Emit& emit);
   bool IsVisible(const char* group, const StepTime& time) const;
 
   void Register(char* group);
+  char* FindOrMakeGroup(std::string_view key);
   void DropHopeless(Batch* batch);
   void Insert(const Batch& batch);
   void Touch(Group& group, char* row);
@@ -100,6 +108,7 @@ class TopNOperator final : public Operator {
   void Flush(const Emit& emit);
   void EmitRows(std::span<const Change> changes, const Emit& emit) const;
   void DropGroup(char* group);
+  void Expire();
   void Adopt(const StepTime& time);
 
   TopNOptions options_;
@@ -108,8 +117,10 @@ class TopNOperator final : public Operator {
   bool bounded_;  // Rows behind the range can be forgotten.
   GroupTable groups_;
   RankedRows rows_;
-  std::map<int64_t, std::vector<char*>> windows_;  // By end.
-  bool restored_ = false;                          // What is shown is still to be found out.
+  std::map<int64_t, std::vector<char*>> windows_;  // By last instant.
+  int64_t passed_ = kMinWatermark;                 // By the watermark of the last step.
+  GroupExpiry expiry_;
+  bool restored_ = false;  // What is shown is still to be found out.
   // The running step.
   std::vector<char*> touched_;  // Groups.
   std::vector<Change> changes_;

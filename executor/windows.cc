@@ -24,12 +24,43 @@ int64_t LastInstant(int64_t local, const std::string& zone) {
   return FloorTo(low, kMicrosPerMilli, 0);
 }
 
-RejectedRow LateRow(const std::string& op, std::string row, int64_t weight, int64_t window_time,
-                    int64_t watermark) {
+RejectedRow LateRow(const std::string& op, std::string reason, std::string row, int64_t weight,
+                    int64_t time, int64_t watermark) {
+  if (weight < 0) reason += ": what it takes back stays";
+  return {op, std::move(reason), std::move(row), std::abs(weight), time, watermark};
+}
+
+std::string WindowEnded(int64_t window_time) {
   std::string reason = "its window ended at ";
   AppendTimestamp({window_time + kMicrosPerMilli}, 3, ' ', &reason);
-  if (weight < 0) reason += ": what it takes back stays";
-  return {op, std::move(reason), std::move(row), std::abs(weight), window_time, watermark};
+  return reason;
+}
+
+void DropLateRows(const LateRule& rule, const Schema& schema, const StepTime& time,
+                  PartitionContext* context, Batch* batch) {
+  if (time.before == kMinWatermark) return;
+  const Column& times = batch->columns[rule.column];
+  const int64_t to_time = rule.by == LateRule::By::kWindowEnd ? kMicrosPerMilli : 0;
+  const auto late = [&](size_t i) {
+    return !times.IsNull(i) &&
+           SaturatingAdd(times.at<int64_t>(i) - to_time, rule.after) <= time.before;
+  };
+  size_t n = 0;
+  for (size_t i = 0; i < batch->size; ++i) n += late(i);
+  if (n == 0) return;
+  std::vector<uint32_t> good;
+  for (uint32_t i = 0; i < batch->size; ++i) {
+    if (!late(i)) {
+      good.push_back(i);
+    } else if (rule.reported) {
+      const int64_t at = times.at<int64_t>(i) - to_time;
+      std::string reason = rule.by == LateRule::By::kRowTime ? "the watermark had passed its time"
+                                                             : WindowEnded(at);
+      context->late.push_back(LateRow(rule.op, std::move(reason), RowToJson(*batch, schema, i),
+                                      batch->weight(i), at, time.before));
+    }
+  }
+  *batch = batch->Take(good);
 }
 
 void DropNullTimes(const std::string& op, size_t time_column, const Schema& schema,

@@ -38,10 +38,50 @@ inline int64_t LocalMicros(int64_t instant, const std::string& zone) {
 // daylight saving skips it, the last before the change; whole milliseconds. Zone "": UTC.
 int64_t LastInstant(int64_t local, const std::string& zone);
 
-// A row of a window whose last instant is `window_time`, which is too late. One that takes a row
-// back is shown as well: the closed window keeps that.
-RejectedRow LateRow(const std::string& op, std::string row, int64_t weight, int64_t window_time,
-                    int64_t watermark);
+// When a window with this last instant closes, and when it takes no more rows. `plan` has a grace
+// and an allowed lateness.
+template <class Plan>
+int64_t CloseTimeOf(const Plan& plan, int64_t window_time) {
+  return SaturatingAdd(window_time, plan.grace);
+}
+template <class Plan>
+int64_t DropTimeOf(const Plan& plan, int64_t window_time) {
+  return SaturatingAdd(CloseTimeOf(plan, window_time), plan.allowed_lateness);
+}
+
+// When the clock, which has passed `passed`, next closes or drops one of the windows of a map by
+// their last instants.
+template <class Plan, class Windows>
+int64_t NextCloseOf(const Plan& plan, const Windows& windows, int64_t passed) {
+  for (const auto& [window_time, groups] : windows) {
+    for (const int64_t next : {CloseTimeOf(plan, window_time), DropTimeOf(plan, window_time)}) {
+      if (next > passed) return SaturatingAdd(next, kMicrosPerMilli);
+    }
+  }
+  return kMaxWatermark;
+}
+
+// A row that comes too late, because the watermark had passed `time` (its window's last instant, or
+// its own time). One that takes a row back is shown as a row too, and the reason says so: what was
+// closed keeps that.
+RejectedRow LateRow(const std::string& op, std::string reason, std::string row, int64_t weight,
+                    int64_t time, int64_t watermark);
+// Why a row of the window with this last instant is late.
+std::string WindowEnded(int64_t window_time);
+
+// Which rows of an operator's input are late.
+struct LateRule {
+  enum class By : uint8_t { kWindowEnd, kWindowTime, kRowTime };
+  std::string op;
+  By by = By::kWindowEnd;
+  size_t column = 0;      // Of this; where it is NULL a row is never late.
+  int64_t after = 0;      // Microseconds behind the window's last instant or the row's time.
+  bool reported = false;  // This operator is the one that decides: they become late rows.
+};
+
+// Takes the rows out that were late when the step began.
+void DropLateRows(const LateRule& rule, const Schema& schema, const StepTime& time,
+                  PartitionContext* context, Batch* batch);
 
 // Rows without a time are in no window: error rows of `op`.
 void DropNullTimes(const std::string& op, size_t time_column, const Schema& schema,

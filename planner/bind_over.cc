@@ -360,9 +360,10 @@ NodePtr Windows::ProjectInput(NodePtr input, std::vector<ExprPtr>* exprs) const 
 // When rows are given, and what of time there is to free state by.
 void Windows::SetTime(const Node& input, Over* over, QueryBinder* binder) const {
   if (binder_.mode() == QueryMode::kPull) return;
+  over->state_ttl = state_ttl_;
   const Properties& properties = input.properties;
-  // Windows of local times and of processing time are not closed by their end and the watermark.
-  const bool closes = !properties.window.local && !properties.window.proctime;
+  // The end of windows of local times does not say when they close.
+  const bool closes = !properties.window.local;
   for (size_t i = 0; i < over->partition.size() && closes; ++i) {
     if (over->partition[i] == properties.window.end) over->window_end = i;
   }

@@ -16,8 +16,9 @@ class Windows {
  public:
   using BindFunction = std::function<ExprPtr(const ast::Expr&)>;
 
-  Windows(const QueryBinder* binder, const ast::Select& select)
-      : binder_(*binder), select_(select) {}
+  // `state_ttl` is that of the block's input.
+  Windows(const QueryBinder* binder, const ast::Select& select, int64_t state_ttl)
+      : binder_(*binder), select_(select), state_ttl_(state_ttl) {}
 
   // The column of a call with OVER; null for any other expression. `bind` binds what is inside.
   ExprPtr Bind(const ast::Expr& expr, const BindFunction& bind);
@@ -76,6 +77,7 @@ class Windows {
 
   const QueryBinder& binder_;
   const ast::Select& select_;
+  int64_t state_ttl_;
   std::vector<Call> calls_;
   bool inside_ = false;  // Of a call that is being bound.
 };

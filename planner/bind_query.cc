@@ -316,7 +316,7 @@ BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& 
     for (const OutputColumn& column : columns) bound.ranges.push_back(column.range);
     keys = BindOrderBy(query, select.distinct, &columns, bind);
   };
-  Windows windows(this, select);
+  Windows windows(this, select, TtlOf(input.scope));
   ExprPtr qualify;
   NodePtr node;
   if (Grouping::Needed(select, query.order_by, input.scope)) {
@@ -417,12 +417,7 @@ NodePtr QueryBinder::FirstRows(NodePtr node, std::vector<SortKey> keys,
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 2;  // So that sums do not wrap.
   top.first = std::min(offset, kMost) + 1;
   if (limit) top.last = std::min(offset, kMost) + std::min(*limit, kMost);
-  if (!limit || !node->properties.append_only) {
-    Notify("UNBOUNDED_STATE",
-           limit ? "LIMIT over rows that change keeps all of them: any may come to the front"
-                 : "OFFSET without LIMIT keeps all rows for ever",
-           (limit ? query.limit : query.offset)->range);
-  }
+  top.state_ttl = DurationSetting("table.exec.state.ttl");
   return MakeTopN(std::move(node), std::move(top), "", query.range);
 }
 

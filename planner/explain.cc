@@ -218,7 +218,7 @@ class NodeText {
     if (call.filter) text += fmt::format(" FILTER (WHERE {})", inputs_[*call.filter]);
     return text;
   }
-  // Of an Aggregate or TopN.
+  // Of an Aggregate, TopN or Over.
   template <class Op>
   std::string WindowText(const Op& op, size_t end) const {
     const WindowColumns& window = node_.inputs[0]->properties.window;
@@ -263,8 +263,12 @@ class NodeText {
   std::string Describe(const Join& join) const {
     std::string text = JoinText(join, std::string(NameOf(join)), "");
     if (!join.window_end) return text;
-    return text + fmt::format(" [window: closes at watermark >= {} - 1 ms{}]",
-                              inputs_[join.left_keys[*join.window_end]], LatenessText(join));
+    const std::string& end = inputs_[join.left_keys[*join.window_end]];
+    if (node_.inputs[0]->properties.window.proctime) {
+      return text + fmt::format(" [window: closes by the clock at {}]", end);
+    }
+    return text + fmt::format(" [window: closes at watermark >= {} - 1 ms{}]", end,
+                              LatenessText(join));
   }
   static std::string_view LatenessText(const Join& join) {
     if (join.left_decides_late && join.right_decides_late) return ", decides what is late";
@@ -361,10 +365,7 @@ class NodeText {
     }
     text += fmt::format(" calls ({})", fmt::join(calls, ", "));
     if (over.window_end) {
-      text += fmt::format(" [window: closes at watermark >= {} - 1 ms{}{}]",
-                          inputs_[over.partition[*over.window_end]],
-                          over.emit_on_close ? ", emit: on close" : ", emit: changes",
-                          over.decides_late ? ", decides what is late" : "");
+      text += WindowText(over, over.partition[*over.window_end]);
     } else if (over.append_only) {
       text += " [emit: " + (over.proctime ? "on arrival" : TimeText(over)) +
               (over.decides_late ? ", decides what is late]" : "]");
@@ -550,7 +551,7 @@ std::string TopNStateText(const Node& node, bool pull) {
   if (kind == StateBound::Kind::kTtl) {
     return text + fmt::format(", dropped after {} without change", Duration(top.state_ttl));
   }
-  const bool grows = !pull && !top.partition.empty();
+  const bool grows = !pull && (!bounded || !top.partition.empty());
   return grows ? text + ", unbounded: set table.exec.state.ttl" : text;
 }
 

@@ -204,12 +204,15 @@ struct TopN {
   Rank rank = Rank::kRowNumber;
   std::vector<size_t> partition;  // Input columns.
   std::vector<SortKey> order;     // Ties break by the row's encoded bytes.
+  size_t arrival = 0;             // So many keys at its end tell how the rows arrived.
   int64_t first = 1;
   std::optional<int64_t> last;
   bool rank_output = false;  // Appends the rank, a BIGINT NOT NULL.
   // Indices into `partition`. A partition is dropped when the watermark closes its window.
   std::optional<size_t> window_end, window_start;
-  bool emit_on_close = false;    // A window's rows are given once, when it closes.
+  // A window's rows are given once, when it closes; without window, the one first row by event time
+  // when the watermark has passed it.
+  bool emit_on_close = false;
   int64_t grace = 0;             // Microseconds.
   int64_t allowed_lateness = 0;  // Updates closed windows until end + this.
   bool decides_late = false;     // The first event-time operator on its path.
@@ -260,6 +263,7 @@ struct Over {
   std::optional<size_t> window_end;         // Index into `partition`: state is freed at close.
   int64_t grace = 0, allowed_lateness = 0;  // Microseconds; lateness of windows.
   bool decides_late = false;                // The first event-time operator on its path.
+  int64_t state_ttl = 0;                    // Microseconds; 0: for ever. Of top-N over it.
 };
 // INTERSECT and EXCEPT of two inputs of one schema, and with `all` their forms for bags.
 struct SetMinus {

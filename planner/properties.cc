@@ -307,6 +307,7 @@ Properties CommonTimes(const Node& node) {
 
 Properties Deriver::operator()(const Over& over) const {
   Properties out = input();
+  if (over.window_end) KeepClosedRows(input(), over.partition[*over.window_end], &out);
   out.append_only = over.append_only;
   out.state = {over.window_end    ? StateBound::Kind::kOpenWindows
                : over.append_only ? StateBound::Kind::kFrames

@@ -29,6 +29,10 @@ Properties TemporalJoinProperties(const Node& node, const TemporalJoin& op);
 // partner there.
 bool JoinsByKey(const Properties& side, const std::vector<size_t>& join_keys);
 
+// For operators that forget windows when they close: a row that was in a closed window and is now in
+// another stands in the output twice, so that only with the window's end a key tells rows apart.
+void KeepClosedRows(const Properties& in, size_t window_end, Properties* out);
+
 // Nodes with schema and properties. A Project's schema has the types of `exprs`.
 NodePtr MakeFilter(NodePtr input, ExprPtr predicate, SourceRange range = {});
 NodePtr MakeProject(NodePtr input, std::vector<ExprPtr> exprs, std::vector<std::string> names,

@@ -85,6 +85,11 @@ bool JoinsByKey(const Properties& side, const std::vector<size_t>& join_keys) {
                                      [&](size_t column) { return Contains(join_keys, column); });
 }
 
+void KeepClosedRows(const Properties& in, size_t window_end, Properties* out) {
+  if (in.append_only || !out->has_key || Contains(out->key, window_end)) return;
+  out->key.push_back(window_end);
+}
+
 void Shift(size_t by, std::optional<size_t>* column) {
   if (*column) **column += by;
 }
@@ -125,6 +130,10 @@ Properties JoinProperties(const Node& node, const Join& join) {
   out.append_only = (grows || window) && appends;
   JoinKey(node, join).Derive(&out);
   if (window) AddWindow(node, join, &out);
+  if (window && !appends) {
+    out.has_key &= out.window.end.has_value();
+    if (out.has_key) KeepClosedRows(out, *out.window.end, &out);
+  }
   out.state = StateOf(join);
   return out;
 }

@@ -12,17 +12,22 @@ namespace {
 // Whether the operator holds rows against the watermark and drops the late ones. An interval join
 // does not: it gives late rows as far as they still have partners.
 bool UsesWatermark(const Node& node) {
+  // The clock closes windows of processing time.
+  const bool by_clock = !node.inputs.empty() && node.inputs[0]->properties.window.proctime;
   if (auto* aggregate = std::get_if<Aggregate>(&node.op)) {
-    return aggregate->window_end && !node.inputs[0]->properties.window.proctime;
+    return aggregate->window_end && !by_clock;
+  }
+  if (auto* top = std::get_if<TopN>(&node.op)) {
+    return top->window_end ? !by_clock : top->emit_on_close;
   }
   if (auto* windows = std::get_if<AssignWindows>(&node.op)) {
     return windows->kind == AssignWindows::Kind::kSession && windows->event_time;
   }
   if (auto* session = std::get_if<SessionAggregate>(&node.op)) return session->event_time;
   if (auto* over = std::get_if<Over>(&node.op)) {
-    return over->window_end || (over->append_only && !over->proctime);
+    return over->window_end ? !by_clock : over->append_only && !over->proctime;
   }
-  if (auto* join = std::get_if<Join>(&node.op)) return join->window_end.has_value();
+  if (auto* join = std::get_if<Join>(&node.op)) return join->window_end && !by_clock;
   if (auto* join = std::get_if<TemporalJoin>(&node.op)) return join->event_time;
   if (auto* match = std::get_if<MatchRecognize>(&node.op)) return !match->proctime;
   return false;
@@ -72,6 +77,7 @@ void MarkDeciders(Node* root) {
     if (auto* session = std::get_if<SessionAggregate>(&node->op)) session->decides_late = decides;
     if (auto* over = std::get_if<Over>(&node->op)) over->decides_late = decides;
     if (auto* match = std::get_if<MatchRecognize>(&node->op)) match->decides_late = decides;
+    if (auto* top = std::get_if<TopN>(&node->op)) top->decides_late = decides;
   });
 }
 
@@ -219,7 +225,7 @@ void Rewrite(Plan* plan, const std::string& zone) {
   }
   DeriveTree(plan->root.get());
   CheckTemporalJoins(*plan->root);
-  if (!plan->pull) NotifyUnboundedJoins(*plan->root, &plan->notices);
+  if (!plan->pull) NotifyUnboundedState(*plan->root, &plan->notices);
 }
 
 }  // namespace millrace

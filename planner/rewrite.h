@@ -13,8 +13,8 @@
 
 namespace millrace {
 
-// `zone`: of the session, for constants. All rules but SetUpsert, then marks the aggregates that decide what is late. The root's schema
-// stays as it is.
+// `zone`: of the session, for constants. All rules but SetUpsert, then marks the aggregates that
+// decide what is late. The root's schema stays as it is.
 void Rewrite(Plan* plan, const std::string& zone);
 
 // Turns outer joins into inner ones where a condition above drops the rows without a partner.
@@ -51,8 +51,8 @@ void SetUpsert(Node* root);
 
 // Throws at a join with FOR SYSTEM_TIME AS OF that cannot run.
 void CheckTemporalJoins(const Node& root);
-// Adds a notice for every join whose state grows as long as rows come.
-void NotifyUnboundedJoins(const Node& root, std::vector<Notice>* notices);
+// Adds a notice for every join and ranking whose state grows as long as rows come.
+void NotifyUnboundedState(const Node& root, std::vector<Notice>* notices);
 
 // The columns of which each, when it is NULL, keeps the condition from being TRUE.
 std::set<size_t> RejectedColumns(const Expr& condition);

@@ -63,6 +63,30 @@ bool Same(const MatchSlot& a, const MatchSlot& b) {
          (kind != MatchSlot::Kind::kAggregate || Same(aggregate, b.aggregate));
 }
 
+bool Same(const OverBound& a, const OverBound& b) {
+  const auto& [kind, following, rows, offset, edge, reach] = a;
+  return kind == b.kind && following == b.following && rows == b.rows && Same(offset, b.offset) &&
+         Same(edge, b.edge) && Same(reach, b.reach);
+}
+
+bool Same(const OverFrame& a, const OverFrame& b) {
+  return a.rows == b.rows && Same(a.begin, b.begin) && Same(a.end, b.end);
+}
+
+bool Same(const OverCall& a, const OverCall& b) {
+  const auto& [function, aggregate, arguments, parameter, filter, distinct, frame, result] = a;
+  const bool same_aggregate = aggregate ? b.aggregate && Same(*aggregate, *b.aggregate)
+                                        : !b.aggregate.has_value();
+  return function == b.function && same_aggregate && arguments == b.arguments &&
+         parameter == b.parameter && filter == b.filter && distinct == b.distinct &&
+         Same(frame, b.frame) && result.SameAs(b.result);
+}
+
+bool Same(const std::vector<OverCall>& a, const std::vector<OverCall>& b) {
+  return std::ranges::equal(a, b,
+                            [](const OverCall& x, const OverCall& y) { return Same(x, y); });
+}
+
 // Anything that is not named below: subplans with it are not shared.
 template <class Op>
 bool SameOp(const Op&, const Op&) {
@@ -126,11 +150,21 @@ bool SameOp(const TemporalJoin& a, const TemporalJoin& b) {
          right_time == b.right_time;
 }
 bool SameOp(const TopN& a, const TopN& b) {
-  const auto& [rank, partition, order, first, last, rank_output, window_end, window_start,
+  const auto& [rank, partition, order, arrival, first, last, rank_output, window_end, window_start,
                emit_on_close, grace, allowed_lateness, decides_late, state_ttl] = a;
-  return rank == b.rank && partition == b.partition && Same(order, b.order) && first == b.first &&
-         last == b.last && rank_output == b.rank_output && window_end == b.window_end &&
+  return rank == b.rank && partition == b.partition && Same(order, b.order) &&
+         arrival == b.arrival && first == b.first && last == b.last &&
+         rank_output == b.rank_output && window_end == b.window_end &&
          window_start == b.window_start && emit_on_close == b.emit_on_close && grace == b.grace &&
+         allowed_lateness == b.allowed_lateness && decides_late == b.decides_late &&
+         state_ttl == b.state_ttl;
+}
+bool SameOp(const Over& a, const Over& b) {
+  const auto& [partition, order, arrival, calls, append_only, proctime, emit_on_close, window_end,
+               grace, allowed_lateness, decides_late, state_ttl] = a;
+  return partition == b.partition && Same(order, b.order) && arrival == b.arrival &&
+         Same(calls, b.calls) && append_only == b.append_only && proctime == b.proctime &&
+         emit_on_close == b.emit_on_close && window_end == b.window_end && grace == b.grace &&
          allowed_lateness == b.allowed_lateness && decides_late == b.decides_late &&
          state_ttl == b.state_ttl;
 }

@@ -80,8 +80,8 @@ void SetWindow(const WindowColumns& window, TopN* top) {
   const auto find = [&](std::optional<size_t> column) {
     return column ? std::ranges::find(top->partition, *column) : top->partition.end();
   };
-  // The end of these does not say at which watermark they close.
-  if (window.local || window.proctime) return;
+  // The end of these does not say when they close.
+  if (window.local) return;
   const auto end = find(window.end);
   if (end == top->partition.end()) return;
   std::rotate(top->partition.begin(), end, end + 1);
@@ -90,6 +90,15 @@ void SetWindow(const WindowColumns& window, TopN* top) {
   if (start == top->partition.end()) return;
   std::rotate(top->partition.begin() + 1, start, start + 1);
   top->window_start = 1;
+}
+
+// Rows of one step have one processing time: which of them goes first is decided by how they
+// arrived. Equal ranks do not tell them apart.
+void OrderByArrival(const std::vector<size_t>& arrival, TopN* top) {
+  if (top->rank != TopN::Rank::kRowNumber) return;
+  const SortKey key = top->order[0];
+  for (size_t column : arrival) top->order.push_back({column, key.descending, key.nulls_first});
+  top->arrival = arrival.size();
 }
 
 // The rows of an Over with the ranks, in its schema.
@@ -101,9 +110,11 @@ NodePtr RankRows(NodePtr node, TopN::Rank rank, const Ranks& ranks) {
   top.rank = rank;
   top.partition = std::move(over.partition);
   top.order = std::move(over.order);
+  if (!over.arrival.empty()) OrderByArrival(over.arrival, &top);
   top.first = ranks.first;
   top.last = ranks.last;
-  top.emit_on_close = over.window_end ? over.emit_on_close : over.append_only;
+  top.emit_on_close = over.window_end ? over.emit_on_close : over.append_only && !over.proctime;
+  top.state_ttl = over.state_ttl;
   top.grace = over.grace;
   top.allowed_lateness = over.allowed_lateness;
   SetWindow(node->inputs[0]->properties.window, &top);
@@ -121,8 +132,10 @@ NodePtr RankRows(NodePtr node, TopN::Rank rank, const Ranks& ranks) {
 // Rows in the order of time of input that only appends have their ranks for good when time has
 // passed them: OVER gives them once. The first one alone is kept with less.
 bool IsFinal(const Over& over, TopN::Rank rank, const Ranks& ranks) {
-  const bool deduplicates = rank == TopN::Rank::kRowNumber && ranks.last == 1;
-  return over.append_only && !over.window_end && !deduplicates;
+  if (!over.append_only || over.window_end) return false;
+  const bool deduplicates = rank == TopN::Rank::kRowNumber && ranks.last == 1 &&
+                            (!over.proctime || over.order.size() == 1);
+  return !deduplicates;
 }
 
 NodePtr RankFiltered(NodePtr node) {

@@ -189,8 +189,8 @@ bool ChangesClosedWindows(const Node& root) {
 std::optional<size_t> FindWindowKey(const Node& node, const Join& join) {
   const WindowColumns &left = node.inputs[0]->properties.window,
                       &right = node.inputs[1]->properties.window;
-  // The end of these does not say at which watermark they close.
-  if (left.local || right.local || left.proctime || right.proctime) return std::nullopt;
+  // The end of windows of local times does not say when they close.
+  if (left.local || right.local || left.proctime != right.proctime) return std::nullopt;
   for (size_t k = 0; k < join.left_keys.size(); ++k) {
     if (left.end != join.left_keys[k] || right.end != join.right_keys[k]) continue;
     const bool late =

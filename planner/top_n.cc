@@ -27,6 +27,10 @@ std::vector<size_t> RankKey(const TopN& top, const Properties& in, size_t rank_c
 // Of an output that is updated while the windows of its rows are open.
 void KeepWindow(const Properties& in, Properties* out) {
   out->window = in.window;
+  if (in.window.proctime) {
+    if (in.window.time) out->proctimes.push_back(*in.window.time);
+    return;
+  }
   for (const auto& column : {in.window.end, in.window.time}) {
     if (column) out->event_times.push_back(*column);
   }
@@ -47,9 +51,9 @@ Deduplication DeduplicationOf(const Node& node) {
   const bool one = top.rank == TopN::Rank::kRowNumber && top.first == 1 && top.last == 1;
   if (!one || !in.append_only || top.window_end) return Deduplication::kNone;
   if (top.emit_on_close) return Deduplication::kFirstInTime;
-  if (top.order.size() != 1 || !Contains(in.proctimes, top.order[0].column)) {
-    return Deduplication::kBest;
-  }
+  const bool by_arrival =
+      top.order.size() == 1 + top.arrival && Contains(in.proctimes, top.order[0].column);
+  if (!by_arrival) return Deduplication::kBest;
   return top.order[0].descending ? Deduplication::kLastArrival : Deduplication::kFirstArrival;
 }
 
@@ -69,6 +73,7 @@ Properties TopNProperties(const Node& node) {
   } else {
     out.has_key = in.has_key;
     out.key = in.key;
+    if (top.window_end) KeepClosedRows(in, top.partition[*top.window_end], &out);
   }
   if (top.window_end) {
     out.append_only = top.emit_on_close && top.allowed_lateness == 0;

@@ -82,7 +82,10 @@ void OrderedLayout::DecodePart(const Part& part, std::string_view* key, Column* 
     return ClearValue(out, i);
   }
   if (!part.descending) return DecodeKeyColumn(key, out, i, heap);
-  std::string flipped(*key);
+  const TypeId type = out->type();
+  const bool text = type == TypeId::kString || type == TypeId::kBytes || type >= TypeId::kArray;
+  // As much as the value can take.
+  std::string flipped(key->substr(0, text ? key->size() : 1 + WidthOf(type)));
   for (size_t b = 1; b < flipped.size(); ++b) flipped[b] = static_cast<char>(~flipped[b]);
   std::string_view rest = flipped;
   DecodeKeyColumn(&rest, out, i, heap);

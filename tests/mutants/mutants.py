@@ -303,10 +303,6 @@ MUTANTS = [
         "executor/over_sliding.cc",
         "behind[frames.ends[i] - pivot]",
         "behind[0]")]),
-    ("over_takes_rows_at_the_watermark", [(
-        "executor/over_time.cc",
-        "if (at > given) {",
-        "if (at >= given) {")]),
     ("over_grace_ignored", [(
         "executor/over_time.cc",
         ": watermark - options_.plan.grace",
@@ -327,33 +323,150 @@ MUTANTS = [
         "executor/over_time.cc",
         "step_ = std::max(step_, TimeOfKey(table_.Key(last).substr(at, kTimeBytes)) + 1);",
         "")]),
+    # Ranking.
+    ("top_n_counts_a_row_once", [(
+        "executor/ranked_rows.h",
+        "return unit_ == Unit::kCopies ? n.weight : n.first_peer; }",
+        "return unit_ == Unit::kCopies ? n.weight > 0 : n.first_peer; }")]),
+    ("top_n_evicts_one_too_many", [(
+        "executor/top_n.cc",
+        "if (rows_.UnitsBefore(row) < last) break;",
+        "if (rows_.UnitsBefore(row) < last - 1) break;")]),
+    ("top_n_drops_ties", [(
+        "executor/top_n.cc",
+        "if (order > rows_.order(worst)) continue;",
+        "if (order >= rows_.order(worst)) continue;")]),
+    ("top_n_keeps_what_left", [(
+        "executor/top_n.cc",
+        "if (group.first_shown != nullptr) walk(group.first_shown, group.last_shown);",
+        "")]),
+    ("top_n_forgets_the_far_edge", [(
+        "executor/top_n.cc",
+        "  walk(third, fourth);\n",
+        "")]),
+    ("top_n_leaves_old_ranks", [(
+        "executor/top_n.cc",
+        "    if (node(row).weight <= 0) Show(row, kNoRank, 0);\n",
+        "")]),
+    ("rank_restarts_at_the_change", [(
+        "executor/top_n.cc",
+        "rank = 1 + rows_.UnitsBefore(rows_.FirstPeer(group.root, from));",
+        "rank = 1 + rows_.UnitsBefore(from);")]),
+    ("dense_rank_skips", [(
+        "executor/top_n.cc",
+        "        rank += n.first_peer;",
+        "        rank += 1;")]),
+    ("peers_not_told_apart_again", [(
+        "executor/ranked_rows.cc",
+        "    if (char* behind = Next(row)) SetFirstPeer(behind, !ArePeers(row, behind));\n",
+        "")]),
+    ("top_n_adopts_nothing", [(
+        "executor/top_n.cc",
+        "    if (IsVisible(row, time)) Settle(GroupOf(row));\n    if (bounded_)",
+        "    if (bounded_)")]),
+    ("top_n_forgets_before_change", [(
+        "executor/ranked_rows.cc",
+        "  table_.BeforeChange(row);\n",
+        "")]),
+    ("top_n_upsert_keeps_vanished_ranks", [(
+        "executor/top_n.cc",
+        "std::max(rank, options_.plan.first) <= top_rank_) return;",
+        "true) return;")]),
+    ("window_ranks_close_a_millisecond_late", [(
+        "executor/top_n.cc",
+        "return TimeOfKey(groups_.key(group)) - kMicrosPerMilli;",
+        "return TimeOfKey(groups_.key(group));")]),
+    ("window_ranks_take_late_rows", [(
+        "executor/top_n.cc",
+        "  if (options_.plan.decides_late) DropLate(time, &batch);\n",
+        "")]),
+    ("window_ranks_emit_early", [(
+        "executor/top_n.cc",
+        "  return !options_.plan.emit_on_close ||\n         CloseTimeOf",
+        "  return CloseTimeOf")]),
+    ("ranks_never_expire", [(
+        "executor/expiry.h",
+        "heap_.front().at <= now - ttl_ &&",
+        "heap_.front().at <= now - 2 * ttl_ &&")]),
+    ("ranks_forget_their_age", [(
+        "executor/top_n.cc",
+        "GroupOf(group).changed_at = changed_at;",
+        "GroupOf(group).changed_at = context_->eval.now.micros;")]),
+    ("deduplicate_keeps_the_worse", [(
+        "executor/deduplicate.cc",
+        "return (order < 0) != c.descending;",
+        "return (order < 0) == c.descending;")]),
+    ("deduplicate_prefers_what_is_kept", [(
+        "executor/deduplicate.cc",
+        "return replaces || IsBetterThanKept(batch, i, group);",
+        "return replaces;")]),
+    ("deduplicate_ignores_ties_with_the_kept", [(
+        "executor/deduplicate.cc",
+        "return keys[0].substr(keys.ends(0).partition) < kept;",
+        "return false;")]),
+    ("deduplicate_never_retracts", [(
+        "executor/deduplicate.cc",
+        "const bool retracts = !options_.upsert && !in_time()",
+        "const bool retracts = options_.upsert && !in_time()")]),
+    ("deduplicate_gives_twice", [(
+        "executor/deduplicate.cc",
+        "    group.given = true;\n    group.changed_at",
+        "    group.changed_at")]),
+    ("deduplicate_forgets_what_was_given", [(
+        "executor/deduplicate.cc",
+        "                 group.given = value.front() != 0;\n",
+        "")]),
+    ("deduplicate_gives_early", [(
+        "executor/deduplicate.cc",
+        "SaturatingAdd(timers_.front().time, grace) <= time.watermark",
+        "timers_.front().time - 1000000 + grace <= time.watermark")]),
+    ("arrival_ignored", [(
+        "planner/rewrite_top_n.cc",
+        "  if (!over.arrival.empty()) OrderByArrival(over.arrival, &top);\n",
+        "")]),
+    ("rank_bound_is_off_by_one", [(
+        "planner/rewrite_top_n.cc",
+        "ranks->AtMost(rank - 1);",
+        "ranks->AtMost(rank);")]),
+    ("rank_condition_dropped", [(
+        "planner/rewrite_top_n.cc",
+        "if (others.empty()) return ranked;",
+        "return ranked;")]),
+    ("limit_ignores_offset", [(
+        "planner/bind_query.cc",
+        "top.first = std::min(offset, kMost) + 1;",
+        "top.first = 1;")]),
 
     # Time and windows.
     ("window_closes_a_millisecond_late", [(
-        "executor/aggregate.cc",
-        "return SaturatingAdd(window_time, options_.plan.grace);",
-        "return SaturatingAdd(window_time + kMicrosPerMilli, options_.plan.grace);")]),
+        "executor/windows.h",
+        "return SaturatingAdd(window_time, plan.grace);",
+        "return SaturatingAdd(window_time + kMicrosPerMilli, plan.grace);")]),
     ("late_only_behind_the_watermark", [(
-        "executor/aggregate.cc",
-        "return DropTime(keys.at<int64_t>(i) - to_time) <= time.before; };",
-        "return DropTime(keys.at<int64_t>(i) - to_time) < time.before; };")]),
+        "executor/windows.cc",
+        "rule.after) <= time.before;",
+        "rule.after) < time.before;")]),
     ("late_by_the_new_watermark", [
-        ("executor/aggregate.cc",
-         "return DropTime(keys.at<int64_t>(i) - to_time) <= time.before; };",
-         "return DropTime(keys.at<int64_t>(i) - to_time) <= time.watermark; };"),
-        ("executor/aggregate.cc",
-         "options_.plan.decides_late && time.before != kMinWatermark) {",
-         "options_.plan.decides_late) {"),
+        ("executor/windows.cc",
+         "rule.after) <= time.before;",
+         "rule.after) <= time.watermark;"),
+        ("executor/windows.cc",
+         "  if (time.before == kMinWatermark) return;\n",
+         ""),
         ("executor/dataflow.cc",
          "    pool->ForEach(options_.partitions, [&](size_t p) { RunStage(stage, p); });\n"
          "    AdvanceWatermarks(stage);\n",
          "    AdvanceWatermarks(stage);\n"
          "    pool->ForEach(options_.partitions, [&](size_t p) { RunStage(stage, p); });\n"
          "    AdvanceWatermarks(stage);\n")]),
+    ("late_retractions_vanish", [(
+        "executor/windows.cc",
+        "std::abs(weight), time, watermark};",
+        "weight, time, watermark};")]),
     ("allowed_lateness_ignored", [(
-        "executor/partial_aggregate.cc",
-        "return SaturatingAdd(SaturatingAdd(window_time, plan.grace), plan.allowed_lateness);",
-        "return SaturatingAdd(window_time, plan.grace);")]),
+        "executor/windows.h",
+        "return SaturatingAdd(CloseTimeOf(plan, window_time), plan.allowed_lateness);",
+        "return CloseTimeOf(plan, window_time);")]),
     ("derived_rows_are_late", [(
         "planner/rewrite.cc",
         "const bool decides = !deciders.Behind(*node);",
@@ -523,8 +636,8 @@ MUTANTS = [
         "if (false && std::max(last, side.rows")]),
     ("window_join_takes_late_rows", [(
         "executor/join_window.cc",
-        "if (end - kMicrosPerMilli > time.before) {",
-        "if (true) {")]),
+        "  DropLateRows(rule, sides_[s].schema, time, context_, batch);\n",
+        "  (void)time, (void)batch, (void)rule;\n")]),
     ("window_join_keeps_windows", [(
         "executor/join_window.cc",
         "if (it->first - kMicrosPerMilli > time.watermark) break;",
@@ -572,7 +685,7 @@ MUTANTS = [
         "if (plan.skip == MatchRecognize::Skip::kToLast) rows += counts[plan.skip_to];")]),
     ("match_takes_late_rows", [(
         "executor/match.cc",
-        "if (time.before != kMinWatermark) DropLateRows(time, &batch);",
+        "    DropLate(time, &batch);\n",
         "")]),
     ("match_forgets_open_matches_at_restart", [(
         "executor/match.cc",

@@ -167,6 +167,7 @@ class Harness {
     contexts_.clear();
     for (size_t p = 0; p < partitions; ++p) {
       contexts_.push_back(std::make_unique<PartitionContext>());
+      contexts_[p]->eval.now = {now_};
       operators_.push_back(MakeOperator(contexts_[p].get()));
     }
   }
@@ -223,6 +224,11 @@ class Harness {
     Start(partitions);
     for (size_t p = 0; p < partitions; ++p) operators_[p]->Restore(store_, p, partitions);
   }
+  // The steps' clock.
+  void SetNow(int64_t micros) {
+    now_ = micros;
+    for (auto& context : contexts_) context->eval.now = {micros};
+  }
   size_t state_rows() const {
     size_t rows = 0;
     for (const auto& op : operators_) rows += op->state_rows();
@@ -247,6 +253,19 @@ class Harness {
   std::vector<StateWriter> writers_;
   bool copying_ = false;
   uint64_t epoch_ = 0;
+  int64_t now_ = 0;
+};
+
+struct StoreFixture {
+  StoreFixture()
+      : store(std::make_unique<Store>(directory.string(), StoreOptions{.sync = false})) {}
+  ~StoreFixture() {
+    store.reset();
+    fs::remove_all(directory);
+  }
+  fs::path directory =
+      fs::temp_directory_path() / ("executor_top_n_test." + std::to_string(getpid()));
+  std::unique_ptr<Store> store;
 };
 
 class RandomRun {
@@ -359,17 +378,74 @@ class RandomRun {
 
 }  // namespace
 
+BOOST_FIXTURE_TEST_SUITE(top_n, StoreFixture)
+
 BOOST_AUTO_TEST_CASE(agrees_with_brute_force) {
   const char* only = std::getenv("MILLRACE_SEED");
   const unsigned first = only ? static_cast<unsigned>(std::atoi(only)) : 1;
   const char* count = std::getenv("MILLRACE_SEEDS");
   const unsigned seeds = count ? static_cast<unsigned>(std::atoi(count)) : only ? 1 : 400;
-  const fs::path directory =
-      fs::temp_directory_path() / ("executor_top_n_test." + std::to_string(getpid()));
-  auto store = std::make_unique<Store>(directory.string(), StoreOptions{.sync = false});
   for (unsigned seed = first; seed < first + seeds; ++seed) {
     BOOST_TEST_CONTEXT("MILLRACE_SEED=" << seed) { RandomRun(seed).Run(store.get()); }
   }
-  store.reset();
-  fs::remove_all(directory);
 }
+
+// A partition that did not change for the TTL is forgotten: what it shows stays, later rows begin
+// anew.
+BOOST_AUTO_TEST_CASE(forgets_after_the_ttl) {
+  for (const bool deduplicate : {false, true}) {
+    Spec spec;
+    spec.plan.partition = {0};
+    spec.plan.order = {{3}};
+    spec.plan.last = 1;
+    spec.plan.state_ttl = 100;
+    spec.append_only = true;
+    spec.deduplicate = deduplicate;
+    Harness harness(spec, store.get(), 1'000'000 + 10 * deduplicate, 2);
+    Bag output;
+    const auto step = [&](int64_t now, const Changes& changes) {
+      harness.SetNow(now);
+      if (!changes.empty()) harness.Push(ToBatch(changes));
+      harness.Step(&output);
+    };
+    const Row a5{1, 0, "", 5}, a3{1, 0, "", 3}, a7{1, 0, "", 7}, b5{2, 0, "", 5}, b4{2, 0, "", 4};
+    step(1000, {{a5, 1}, {b5, 1}});
+    step(1050, {{a3, 1}});
+    BOOST_TEST((output == Bag{{{a3, 0}, 1}, {{b5, 0}, 1}}));
+    harness.BeginCheckpoint();
+    harness.Seal();
+    harness.Restart(3);
+    step(1099, {});
+    BOOST_TEST(harness.state_rows() == 2u);
+    step(1100, {{b4, 1}});
+    BOOST_TEST((output == Bag{{{a3, 0}, 1}, {{b4, 0}, 1}, {{b5, 0}, 1}}));
+    BOOST_TEST(harness.state_rows() == 2u);
+    step(1149, {{a7, 1}});
+    BOOST_TEST((output == Bag{{{a3, 0}, 1}, {{b4, 0}, 1}, {{b5, 0}, 1}}));
+    step(1150, {});
+    BOOST_TEST(harness.state_rows() == 1u);
+    step(1300, {});
+    BOOST_TEST(harness.state_rows() == 0u);
+  }
+}
+
+// Rows that are taken back after the partition was forgotten are not there.
+BOOST_AUTO_TEST_CASE(ignores_what_was_forgotten) {
+  Spec spec;
+  spec.plan.partition = {0};
+  spec.plan.last = 2;
+  spec.plan.rank_output = true;
+  spec.plan.state_ttl = 100;
+  Harness harness(spec, store.get(), 2'000'000, 1);
+  Bag output;
+  const Row one{1, 0, "", 1}, two{1, 0, "", 2};
+  harness.Push(ToBatch(Changes{{one, 1}, {two, 1}}));
+  harness.Step(&output);
+  harness.SetNow(500);
+  harness.Push(ToBatch(Changes{{one, -1}}));
+  harness.Step(&output);
+  BOOST_TEST((output == Bag{{{one, 1}, 1}, {{two, 2}, 1}}));
+  BOOST_TEST(harness.state_rows() == 0u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
