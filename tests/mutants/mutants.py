@@ -45,6 +45,18 @@ MUTANTS = [
         "executor/value_table.cc",
         "value.data() + sizeof(int64_t) + sizeof(uint32_t),\n                    (counts_ - 1) * sizeof(int64_t));",
         "value.data() + sizeof(int64_t) + sizeof(uint32_t),\n                    0);")]),
+    ("rows_in_no_pair_once_more", [(
+        "planner/bind_join.cc",
+        "NewJoin(JoinKind::kAnti)",
+        "NewJoin(JoinKind::kSemi)")]),
+    ("outer_aggregates_are_the_subquerys", [(
+        "planner/scope.cc",
+        "if (own || blocks.empty()) return nullptr;",
+        "return nullptr;")]),
+    ("names_around_a_subquery_count", [(
+        "planner/scope.cc",
+        "    if (own) return false;\n",
+        "")]),
     ("partial_groups_count_rows_once", [(
         "executor/partial_aggregate.cc",
         "+= weights ? weights[i] : 1;",
