@@ -670,6 +670,10 @@ MUTANTS = [
         "executor/temporal_join.cc",
         "if (rows.row(other).weight <= 0) Mark(other, kReplaced);",
         "if (rows.row(other).weight < 0) Mark(other, kReplaced);")]),
+    ("temporal_late_rows_taken", [(
+        "executor/temporal_join.cc",
+        "if (port == 0) DropLate(time, &batch);",
+        "")]),
     ("temporal_rows_do_not_wait", [(
         "executor/temporal_join.cc",
         "left_.queue.TakeUntil(time.watermark, &passed_);",
@@ -711,6 +715,18 @@ MUTANTS = [
         "executor/match.cc",
         "mutable_data<int64_t>()[i] = number_++;",
         "mutable_data<int64_t>()[i] = number_;")]),
+    ("match_always_memoryless", [(
+        "executor/match.cc",
+        "memoryless = memoryless && SeesOneRow(",
+        "memoryless = memoryless || SeesOneRow(")]),
+    ("match_numbers_come_again_after_restart", [(
+        "executor/match.cc",
+        "NumberIn(key.substr(key.size() - kNumberBytes)) + 1);",
+        "NumberIn(key.substr(key.size() - kNumberBytes)));")]),
+    ("match_expires_a_microsecond_late", [(
+        "executor/match.cc",
+        "passed < Expiry(*attempt)) return false;",
+        "passed <= Expiry(*attempt)) return false;")]),
     ("match_last_counts_from_the_first", [(
         "executor/match_values.cc",
         "return slot.first ? rows.begin + offset : rows.end - 1 - offset;",
