@@ -8,7 +8,6 @@ namespace millrace {
 
 LookupJoinOperator::LookupJoinOperator(LookupJoinOptions options, PartitionContext* context)
     : options_(std::move(options)),
-      context_(context),
       keys_(0, options_.tracked),
       gatherer_("LookupJoin", options_.plan.join.residual, options_.left, options_.right, context) {
   KeyedRows::Options rows;

@@ -43,7 +43,6 @@ class LookupJoinOperator final : public Operator {
   std::vector<uint32_t> RowsWithKey(const Batch& batch, const std::vector<size_t>& keys) const;
 
   LookupJoinOptions options_;
-  PartitionContext* context_;
   KeyTable keys_;
   std::unique_ptr<KeyedRows> rows_;
   PairGatherer gatherer_;
