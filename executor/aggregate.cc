@@ -122,7 +122,7 @@ void AggregateOperator::DropLate(const StepTime& time, Batch* batch) const {
 }
 
 void AggregateOperator::Register(char* group) {
-  for (const Call& call : calls_) call.kernel.init(group + call.offset);
+  ClearStates(group);
   const std::string_view key = groups_.key(group);
   if (window_prefix_ > 0 && key.size() > window_prefix_) {
     const uint64_t hash = HashBytes(key.substr(window_prefix_));
@@ -329,9 +329,18 @@ void AggregateOperator::PrefetchRow(const char* group) const {
   for (size_t at = 0; at < groups_.row_size(); at += kCacheLine) __builtin_prefetch(group + at);
 }
 
+// What rounding left behind goes with the last row. Not before all of the step's changes are there:
+// a row may be taken back before it comes, and then no rows are counted while some are summed up.
+void AggregateOperator::ClearStates(char* group) {
+  for (const Call& call : calls_) call.kernel.init(group + call.offset);
+}
+
 void AggregateOperator::EmitChanges(const Emit& emit) {
   std::vector<char*> changed;
-  for (const Touched& t : touched_) changed.push_back(t.group);
+  for (const Touched& t : touched_) {
+    changed.push_back(t.group);
+    if (Rows(t.group) == 0) ClearStates(t.group);
+  }
   Refresh(changed);
   std::vector<const char*> states, groups;
   std::vector<int64_t> weights;

@@ -101,6 +101,7 @@ class AggregateOperator final : public Operator {
   void RefreshExtreme(Call& call, std::span<char* const> groups);
   void RefreshFold(Call& call, std::span<char* const> groups);
   void PrefetchRow(const char* group) const;
+  void ClearStates(char* group);
   void EmitChanges(const Emit& emit);
   void FireWindow(std::span<char* const> groups, const Emit& emit);
   void EmitRows(std::span<const char* const> states, std::span<const char* const> groups,

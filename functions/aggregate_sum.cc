@@ -89,8 +89,6 @@ struct ApproximateSum {
     state->count += weight;
     if (!std::isfinite(value)) return CountSpecial(state, value, weight);
     state->sum.AddProduct(value, static_cast<double>(weight));
-    // The rest of rounding goes with the last row.
-    if (state->count == 0) state->sum = {};
   }
   static void Merge(State* into, const State& from, AggregateHeap*) {
     into->sum.Add(from.sum);

@@ -84,7 +84,6 @@ struct Variance {
     state->sum.AddProduct(value, factor);
     state->squares.AddProduct(square, factor);
     state->squares.AddProduct(std::fma(value, value, -square), factor);
-    ClearIfEmpty(state);
   }
   static void Merge(State* into, const State& from, AggregateHeap*) {
     into->sum.Add(from.sum);
@@ -97,10 +96,7 @@ struct Variance {
     into->squares.Subtract(from.squares);
     into->count -= from.count;
     into->specials -= from.specials;
-    ClearIfEmpty(into);
-  }
-  static void ClearIfEmpty(State* state) {
-    if (state->count == 0) state->sum = state->squares = {};
+    if (into->count == 0) into->sum = into->squares = {};
   }
 
   // n * (sum of squares) - sum², by which all variances are quotients; 0 where it is no more than
