@@ -11,14 +11,14 @@
 
 namespace millrace {
 
-struct RejectedRow {
+struct RefusedRow {
   uint64_t line;  // From 1: of the body; in a JSON array the number of the element.
   std::string error;
 };
 
 struct IngestRows {
   Batch rows;
-  std::vector<RejectedRow> rejected;  // By line.
+  std::vector<RefusedRow> rejected;  // By line.
 };
 
 // `media_type` is application/x-ndjson, application/json or text/csv. CSV without `csv_header` has

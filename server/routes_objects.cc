@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kMostRejects = 1000;  // That a response lists.
 constexpr int64_t kLongestWaitMicros = 60'000'000;
 
-void AppendRejects(const std::vector<RejectedRow>& rejected, JsonWriter* json) {
+void AppendRejects(const std::vector<RefusedRow>& rejected, JsonWriter* json) {
   json->Key("rejected").BeginArray();
   for (size_t i = 0; i < std::min(rejected.size(), kMostRejects); ++i) {
     json->BeginObject()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks the house rules that a compiler does not: who may include whom, who owns which third-party
-header, #pragma once, and words that must not stay in the tree.
+header, #pragma once, types defined twice, and words that must not stay in the tree.
 
     tests/layering.py [ROOT]
 """
@@ -71,6 +71,33 @@ def word_faults(path, text):
                 yield f"{path}:{number}: {word}"
 
 
+def types_of(text):
+    """The structs and classes that a header defines, with their namespaces."""
+    namespaces = []
+    for line in text.splitlines():
+        if match := re.match(r"namespace ([\w:]+) \{", line):
+            namespaces.append(match.group(1))
+        elif re.match(r"\}\s+// namespace", line):
+            namespaces.pop()
+        elif match := re.match(r"(?:struct|class) (\w+)\b(?!::)[^;]*$", line):
+            yield "::".join([*namespaces, match.group(1)])
+
+
+class Definitions:
+    """Of a type that two headers define, the linker takes one for both."""
+
+    def __init__(self):
+        self.found = {}
+
+    def faults_of(self, path, text):
+        if path.split("/")[0] not in LADDER or not path.endswith(".h"):
+            return
+        for name in types_of(text):
+            other = self.found.setdefault(name, path)
+            if other != path:
+                yield f"{path}: {name} is defined in {other}, too"
+
+
 def faults_of(path, text):
     if path.endswith((".cc", ".h")):
         yield from include_faults(path, text)
@@ -111,6 +138,11 @@ def check_itself():
     for path, text, expected in cases:
         found = list(faults_of(path, text))
         assert len(found) == expected, (path, text, found)
+    definitions = Definitions()
+    row = "namespace a {\nstruct Row {\n};\nclass Other;\nstruct Row::Part {\n};\n}  // namespace a\n"
+    assert not list(definitions.faults_of("types/a.h", row))
+    assert not list(definitions.faults_of("types/b.h", row.replace("a {", "b {")))
+    assert len(list(definitions.faults_of("server/c.h", row))) == 1
 
 
 def main():
@@ -119,8 +151,10 @@ def main():
     if root.is_file():
         root = root.parent.parent
     passed = failed = 0
+    definitions = Definitions()
     for name, path in files_of(root):
-        faults = list(faults_of(name, path.read_text(encoding="utf-8", errors="replace")))
+        text = path.read_text(encoding="utf-8", errors="replace")
+        faults = [*faults_of(name, text), *definitions.faults_of(name, text)]
         for fault in faults:
             print(fault)
         failed += bool(faults)
