@@ -706,7 +706,12 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode("utf-8")
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # The client was killed within it.
+                    self.close_connection = True
+                    return
+                body = body.decode("utf-8")
                 status = receiver.answers.pop(0) if receiver.answers else 200
                 receiver.requests.append((status, self.path, dict(self.headers), body))
                 self.send_response(status)
