@@ -170,7 +170,7 @@ class FilesystemSource final : public Source {
       // An empty Poll between two rounds ends the step, so that no file is read twice in a step:
       // the order in a position is all that replay needs.
       if (std::exchange(in_round_, false) || !scan_due_.exchange(false)) return false;
-      pending_ = ChangedFiles();
+      pending_ = NextRound();
       in_round_ = !pending_.empty();
     }
     std::ranges::reverse(pending_);
@@ -187,6 +187,17 @@ class FilesystemSource final : public Source {
     if (pattern_) {
       std::erase_if(files, [this](const FileEntry& file) { return !pattern_->Matches(file.path); });
     }
+    return files;
+  }
+
+  // A listing takes time: it may have missed a file and seen one that was made after it. A second
+  // listing has all that were there before the last file of the first.
+  std::vector<FileEntry> NextRound() {
+    std::vector<FileEntry> files = ChangedFiles();
+    if (files.empty()) return files;
+    const std::string last = files.back().name;
+    files = ChangedFiles();
+    std::erase_if(files, [&](const FileEntry& file) { return file.name > last; });
     return files;
   }
 
