@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include "executor/partial_aggregate.h"
 #include "executor/windows.h"
 
 namespace millrace {
@@ -245,11 +246,7 @@ void SessionAggregateOperator::UpdateRows(const Batch& batch, std::span<char* co
   const int64_t* weights = batch.append_only() ? nullptr : batch.weights.data();
   std::vector<uint8_t> filter;
   for (Call& call : calls_) {
-    if (call.filter) {
-      const Column& keep = batch.columns[*call.filter];
-      filter.resize(batch.size);
-      for (size_t i = 0; i < batch.size; ++i) filter[i] = !keep.IsNull(i) && keep.at<bool>(i);
-    }
+    if (call.filter) filter = RowsThatPass(batch.columns[*call.filter]);
     const Column* argument = call.argument ? &batch.columns[*call.argument] : nullptr;
     call.kernel.update(rows, call.offset, argument, weights, call.filter ? filter.data() : nullptr,
                        heap_.get());

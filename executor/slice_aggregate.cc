@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "executor/partial_aggregate.h"
 #include "executor/windows.h"
 
 namespace millrace {
@@ -168,11 +169,7 @@ void SliceAggregateOperator::Update(const Batch& batch, std::span<char* const> g
   for (size_t i = 0; i < groups.size(); ++i) Rows(groups[i]) += weights ? weights[i] : 1;
   std::vector<uint8_t> filter;
   for (Call& call : calls_) {
-    if (call.filter) {
-      const Column& keep = batch.columns[*call.filter];
-      filter.resize(batch.size);
-      for (size_t i = 0; i < batch.size; ++i) filter[i] = !keep.IsNull(i) && keep.at<bool>(i);
-    }
+    if (call.filter) filter = RowsThatPass(batch.columns[*call.filter]);
     const Column* argument = call.argument ? &batch.columns[*call.argument] : nullptr;
     call.kernel.update(groups, call.offset, argument, weights,
                        call.filter ? filter.data() : nullptr, &heap_);
