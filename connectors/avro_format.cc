@@ -342,14 +342,6 @@ void ValidateRegistered(const ConnectorContext& context) {
   }
 }
 
-OptionDef Ignored(std::string name) {
-  OptionDef def;
-  def.name = std::move(name);
-  def.help = "Accepted, without effect.";
-  def.ignored = true;
-  return def;
-}
-
 }  // namespace
 
 std::string AvroSchemaOf(const Schema& columns) {

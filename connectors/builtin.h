@@ -24,6 +24,9 @@ const FormatDef& OggJsonFormat();
 const FormatDef& AvroFormat();
 const FormatDef& AvroConfluentFormat();
 
+// An option of other engines that is accepted, without effect.
+OptionDef Ignored(std::string name);
+
 // The filesystem's two halves, each in a file of its own.
 std::unique_ptr<Source> MakeFilesystemSource(const ConnectorContext& context);
 std::unique_ptr<Sink> MakeFilesystemSink(const ConnectorContext& context);

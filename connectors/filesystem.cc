@@ -11,14 +11,6 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = OptionDef::Kind;
 
-OptionDef Ignored(std::string name) {
-  OptionDef def;
-  def.name = std::move(name);
-  def.help = "Accepted, without effect.";
-  def.ignored = true;
-  return def;
-}
-
 std::vector<OptionDef> FilesystemOptions() {
   return {
       {"path", Kind::kString, "", "File or directory; relative to the server's directory.", true},

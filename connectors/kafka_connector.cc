@@ -18,14 +18,6 @@ OptionDef Choice(std::string name, std::string otherwise, std::string help,
           false,           std::move(choices)};
 }
 
-OptionDef Ignored(std::string name) {
-  OptionDef def;
-  def.name = std::move(name);
-  def.help = "Accepted, without effect.";
-  def.ignored = true;
-  return def;
-}
-
 std::vector<OptionDef> SharedOptions() {
   return {
       {"topic", Kind::kString, "", "The topic; a source also takes a list with semicolons."},

@@ -5,7 +5,7 @@
 #include <deque>
 #include <limits>
 
-#include "connectors/connector.h"
+#include "connectors/builtin.h"
 #include "connectors/keyed_format.h"
 #include "types/datetime.h"
 
@@ -322,6 +322,14 @@ class Validator {
 };
 
 }  // namespace
+
+OptionDef Ignored(std::string name) {
+  OptionDef def;
+  def.name = std::move(name);
+  def.help = "Accepted, without effect.";
+  def.ignored = true;
+  return def;
+}
 
 const Option* FindOption(const Options& options, std::string_view key) {
   if (const auto it = options.find(key); it != options.end()) return &it->second;
