@@ -7,6 +7,7 @@
 
 #include "connectors/builtin.h"
 #include "connectors/keyed_format.h"
+#include "connectors/watermark_options.h"
 #include "types/datetime.h"
 
 namespace millrace {
@@ -176,6 +177,7 @@ class Validator {
     const ConnectorDef* def = FindConnector(connector->value);
     if (def == nullptr) Unknown("connector", *connector, kConnectorsNotBuilt, ConnectorNames());
     for (const OptionDef& option : def->options) defs_.push_back(&option);
+    if (def->source != nullptr) AddWatermarkOptions();
     if (!def->needs_format) return;
     connector_ = def;
     const Option* format =
@@ -185,6 +187,19 @@ class Validator {
     format_ = AddFormat(*format, prefixed ? "value." : "");
     if (!def->has_keys) return;
     if (const Option* key = FindOption(context_.options, "key.format")) AddFormat(*key, "key.");
+  }
+
+  // Of the event time of any source; the planner reads them.
+  void AddWatermarkOptions() {
+    for (const char* name :
+         {"scan.watermark.alignment.group", "scan.watermark.alignment.update-interval"}) {
+      prefixed_.push_back(Ignored(name));
+      defs_.push_back(&prefixed_.back());
+    }
+    for (std::string_view name : kWatermarkOptions) {
+      prefixed_.push_back({std::string(name), OptionDef::Kind::kDuration});
+      defs_.push_back(&prefixed_.back());
+    }
   }
 
   // The format's options are known behind the prefix.

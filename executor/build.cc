@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "connectors/watermark_options.h"
 #include "executor/aggregate.h"
 #include "executor/net.h"
 #include "executor/slice_aggregate.h"
@@ -33,6 +34,20 @@ Batch RowsToBatch(const std::vector<std::vector<Value>>& rows, const Schema& sch
     batch.columns.push_back(std::move(column));
   }
   return batch;
+}
+
+// The table whose rows a Watermark sees.
+const ScanTable* ScannedBy(const Node& watermark) {
+  const Node* node = &watermark;
+  while (true) {
+    if (auto* common = std::get_if<ScanCommon>(&node->op)) {
+      node = common->common->root.get();
+    } else if (!node->inputs.empty()) {
+      node = node->inputs[0].get();
+    } else {
+      return std::get_if<ScanTable>(&node->op);
+    }
+  }
 }
 
 // Keys that choose a group's partition: not its window, unless there is nothing else, so that a
@@ -138,6 +153,8 @@ std::unique_ptr<TableScan> DataflowBuilder::OpenScan(const ScanTable& op) {
   const DataflowOptions& options = flow_.options_;
   ScanOptions scan_options{options.partitions, options.batch_rows, options.step_rows,
                            emits_changes_, op.arrival};
+  const Options& own = op.options.empty() ? table.options : op.options;
+  if (!options.bounded_run) scan_options.max_drift = GetDurationMicros(own, kMaxDriftOption, 0);
   if (table.connector == nullptr) {
     auto source = flow_.environment_.open_embedded(table, op.columns);
     return std::make_unique<TableScan>(std::move(source), nullptr, scan_options);
@@ -152,7 +169,7 @@ std::unique_ptr<TableScan> DataflowBuilder::OpenScan(const ScanTable& op) {
   context.columns = op.columns;
   context.metadata = op.metadata;
   context.fields = op.fields;
-  context.options = op.options.empty() ? table.options : op.options;
+  context.options = own;
   context.base_directory = options.base_directory;
   context.zone = options.zone;
   std::function<std::unique_ptr<Decoder>()> make_decoder;
@@ -257,8 +274,13 @@ size_t DataflowBuilder::AddOp(const Node& node, const Watermark& op) {
     flow_.nodes_[at].tracker = std::make_unique<WatermarkTracker>(op.idle_timeout_micros);
     flow_.nodes_[at].tracked_scan = scan;
   }
+  WatermarkOptions options{op.expr, node.inputs[0]->schema, op.column};
+  const ScanTable* table = ScannedBy(node);
+  if (table != nullptr && !flow_.options_.bounded_run) {
+    options.max_future = GetDurationMicros(table->options, kMaxFutureOption, 0);
+  }
   Instantiate(at, [&](PartitionContext* context, size_t) {
-    return std::make_unique<WatermarkOperator>(op.expr, node.inputs[0]->schema, context);
+    return std::make_unique<WatermarkOperator>(options, context);
   });
   return at;
 }

@@ -41,7 +41,53 @@ size_t Dataflow::PollScan(OpNode& node) {
   return rows;
 }
 
-size_t Dataflow::Poll() {
+size_t Dataflow::PollScans() {
+  size_t taken = 0;
+  for (OpNode& node : nodes_) {
+    if (node.scan && !node.scan->ended()) taken += PollScan(node);
+  }
+  return taken;
+}
+
+// Pauses the source partitions that are further ahead of the one with the oldest event time than
+// their tables' drift. Those that hold nobody back: what has ended, is idle, or had nothing more to
+// read; hence one that is behind and can be read is never paused. Returns how many are paused.
+size_t Dataflow::AlignScans(int64_t now_micros) {
+  bool aligned = false;
+  for (const OpNode& node : nodes_) aligned |= node.scan && node.scan->max_drift() > 0;
+  if (!aligned) return 0;
+  int64_t oldest = kMaxWatermark;
+  for (const OpNode& node : nodes_) {
+    if (!node.tracker) continue;
+    const TableScan& scan = *nodes_[node.tracked_scan].scan;
+    if (scan.ended()) continue;
+    const TransportStatus status = scan.status();
+    for (size_t i = 0; i < scan.source_partitions(); ++i) {
+      const bool unread = i < status.lag.size() && status.lag[i].records() > 0;
+      if (scan.finished(i) || (scan.caught_up(i) && !unread)) continue;
+      const int64_t watermark = node.tracker->watermark(i);
+      // One that gives rows without a time says nothing.
+      if (watermark == kMinWatermark && scan.ever_moved(i)) continue;
+      if (!node.tracker->IsIdle(scan, i, now_micros)) oldest = std::min(oldest, watermark);
+    }
+  }
+  size_t paused = 0;
+  for (const OpNode& node : nodes_) {
+    if (!node.tracker) continue;
+    TableScan& scan = *nodes_[node.tracked_scan].scan;
+    int64_t latest = kMaxWatermark;
+    if (scan.max_drift() > 0 && __builtin_add_overflow(oldest, scan.max_drift(), &latest)) {
+      latest = kMaxWatermark;
+    }
+    for (size_t i = 0; i < scan.source_partitions(); ++i) {
+      scan.SetPaused(i, node.tracker->watermark(i) > latest);
+      paused += scan.paused(i);
+    }
+  }
+  return paused;
+}
+
+size_t Dataflow::Poll(int64_t now_micros) {
   size_t taken = 0;
   embedded_taken_ = 0;
   bool ready = true;
@@ -57,10 +103,12 @@ size_t Dataflow::Poll() {
   }
   tables_read_ = !waits;
   if (waits) return taken;
-  for (OpNode& node : nodes_) {
-    if (node.scan && !node.scan->ended()) taken += PollScan(node);
+  while (true) {
+    const size_t paused = AlignScans(now_micros);
+    taken += PollScans();
+    // Those that had nothing hold nobody back from here on.
+    if (taken > 0 || paused == 0 || AlignScans(now_micros) >= paused) return taken;
   }
-  return taken;
 }
 
 void Dataflow::DiscardStep() {
@@ -263,7 +311,7 @@ void Dataflow::RunToEnd(WorkerPool* pool, int64_t now_micros, int64_t deadline) 
   OnReady([input = input_] { input->Set(); });
   // One step: batches pass as they come, and every operator sees the end of its input once.
   while (wants_more_) {
-    const size_t taken = Poll();
+    const size_t taken = Poll(now_micros);
     pool->ForEach(1, [&](size_t p) { RunStage(0, p); });
     for (OpNode& node : nodes_) node.rows_sent = true;
     const bool ended = std::ranges::all_of(

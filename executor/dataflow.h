@@ -59,8 +59,9 @@ class Dataflow {
   ~Dataflow();
 
   // Driver: takes input. Returns the rows taken.
-  // Nothing while a sink has more than it can take. Throws what a sink could not do.
-  size_t Poll();
+  // Nothing while a sink has more than it can take. Throws what a sink could not do. `now_micros`:
+  // the clock, which tells what is idle.
+  size_t Poll(int64_t now_micros);
   // False when a source is away: to be called again with the same cut before anything else.
   bool Replay(const std::string& cut);
   // Whether OnStep must come although nothing was polled (first step, upstream moved, idle
@@ -173,6 +174,8 @@ class Dataflow {
 
   bool TablesRead() const;
   size_t PollScan(OpNode& node);
+  size_t PollScans();
+  size_t AlignScans(int64_t now_micros);
   void RunSources(size_t p);
   void ScanUpstream(OpNode& node, size_t p);
   void Receive(OpNode& node, size_t op, size_t p);

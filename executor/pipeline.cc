@@ -239,7 +239,7 @@ void Pipeline::CheckMemory(int64_t now) {
 bool Pipeline::Advance(PipelineJob& job, int64_t now) {
   if (job.state != PipelineJob::State::kRunning) return false;
   try {
-    if (job.flow->Poll() == 0 && !job.flow->NeedsStep(now)) return false;
+    if (job.flow->Poll(now) == 0 && !job.flow->NeedsStep(now)) return false;
   } catch (const Error& error) {
     Fail(job, error);
     return false;

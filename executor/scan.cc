@@ -64,6 +64,8 @@ void TableScan::RefreshPartitions() {
     moved_.push_back(0);
     finished_.push_back(0);
     fed_.push_back(0);
+    caught_up_.push_back(0);
+    paused_.push_back(0);
     const auto arrivals = arrivals_.try_emplace(names[i], Arrivals{arrivals_.size(), 0}).first;
     ever_fed_.push_back(arrivals->second.taken > 0);
     if (auto it = resume_.find(names[i]); it != resume_.end()) {
@@ -115,10 +117,13 @@ size_t TableScan::Poll() {
   }
   AdaptStep();
   size_t taken = 0;
-  const size_t share = std::max<size_t>(1, step_rows_ / std::max<size_t>(1, names_.size()));
+  const size_t polled = std::max<size_t>(1, std::ranges::count(paused_, 0));
+  const size_t share = std::max<size_t>(1, step_rows_ / polled);
   for (size_t i = 0; i < names_.size(); ++i) {
+    if (paused_[i]) continue;
     bool more = false;
-    size_t bytes_left = std::max<size_t>(1, kStepBytes / names_.size());
+    caught_up_[i] = 0;
+    size_t bytes_left = std::max<size_t>(1, kStepBytes / polled);
     for (size_t left = share; ((left > 0 && bytes_left > 0) || more) && !finished_[i];) {
       SourceBatch batch = source_->Poll(i, std::clamp<size_t>(left, 1, options_.batch_rows));
       const size_t size = batch.size();
@@ -128,12 +133,13 @@ size_t TableScan::Poll() {
       Take(i, std::move(batch));
       taken += size;
       left -= std::min(size, left);
-      if (size == 0 && stays) break;
+      caught_up_[i] = size == 0 && stays;
+      if (caught_up_[i]) break;
     }
   }
   ended_ = source_->bounded() && !names_.empty() &&
            std::ranges::all_of(finished_, [](uint8_t f) { return f != 0; });
-  step_was_full_ = taken > 0 && taken >= share * names_.size();
+  step_was_full_ = taken > 0 && taken >= share * polled;
   return taken;
 }
 

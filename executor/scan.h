@@ -36,6 +36,7 @@ struct ScanOptions {
   size_t step_rows = 65536;         // Of one step.
   bool longer_steps = false;        // More rows while steps are short, see Poll().
   std::optional<uint32_t> arrival;  // As in ScanTable.
+  int64_t max_drift = 0;            // See TableScan::max_drift().
 };
 
 class TableScan {
@@ -67,6 +68,14 @@ class TableScan {
   // Whether partition i yielded something in the running step; since the start.
   bool moved(size_t i) const { return fed_[i]; }
   bool ever_moved(size_t i) const { return ever_fed_[i]; }
+  // Whether it has ended; whether it had nothing more when it was last polled.
+  bool finished(size_t i) const { return finished_[i]; }
+  bool caught_up(size_t i) const { return caught_up_[i]; }
+  // Driver: Poll() leaves partition i out, whose rows would be too far ahead of others'.
+  void SetPaused(size_t i, bool paused) { paused_[i] = paused; }
+  bool paused(size_t i) const { return paused_[i]; }
+  // How far, in microseconds of event time, it may be ahead; 0: as far as it likes.
+  int64_t max_drift() const { return options_.max_drift; }
 
   std::vector<TableReject> TakeRejects();
   void SetCounts(uint64_t rows_in, uint64_t rejected) {
@@ -111,6 +120,7 @@ class TableScan {
   std::vector<SourcePosition> positions_;
   std::vector<uint8_t> moved_, finished_;   // The position moved in this step; it has ended.
   std::vector<uint8_t> fed_, ever_fed_;     // Gave rows or records in this step; ever.
+  std::vector<uint8_t> caught_up_, paused_;
   std::map<std::string, SourcePosition> checkpointed_;
   std::map<std::string, SourcePosition> resume_;  // Of partitions not seen again yet.
   std::map<std::string, Arrivals> arrivals_;

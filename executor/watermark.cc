@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/codec.h"
+#include "types/datetime.h"
 
 namespace millrace {
 namespace {
@@ -15,11 +16,25 @@ int64_t FloorToMilli(int64_t micros) {
 
 }  // namespace
 
+void WatermarkOperator::FindAhead(const Batch& batch, RowErrors* errors) const {
+  const Column& times = batch.columns[options_.column];
+  const EvalContext& eval = context_->eval;
+  const bool local = times.type() == TypeId::kTimestamp;
+  const int64_t now = local ? ToLocal(eval.now, eval.zone).micros : eval.now.micros;
+  const int64_t* values = times.data<int64_t>();
+  for (uint32_t i = 0; i < batch.size; ++i) {
+    if (times.IsNull(i) || values[i * times.stride()] <= now + options_.max_future) continue;
+    errors->push_back(
+        {i, "the event time is further ahead of the clock than 'scan.watermark.max-future'"});
+  }
+}
+
 void WatermarkOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& emit) {
-  if (expr_ != nullptr) {
+  if (options_.expr != nullptr) {
     RowErrors errors;
     context_->eval.errors = &errors;
-    const Column marks = Evaluate(*expr_, batch, context_->eval);
+    const Column marks = Evaluate(*options_.expr, batch, context_->eval);
+    if (options_.max_future > 0) FindAhead(batch, &errors);
     std::vector<uint8_t> failed(errors.empty() ? 0 : batch.size);
     for (const RowError& e : errors) failed[e.row] = 1;
     int64_t greatest = kMinWatermark;
@@ -33,7 +48,7 @@ void WatermarkOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit
     }
     int64_t& maximum = maxima_[context_->source_partition];
     if (greatest != kMinWatermark) maximum = std::max(maximum, FloorToMilli(greatest));
-    DropFailedRows(errors, "Watermark", schema_, context_, &batch);
+    DropFailedRows(errors, "Watermark", options_.schema, context_, &batch);
   }
   if (batch.size > 0) emit(std::move(batch));
 }
@@ -96,6 +111,13 @@ int64_t WatermarkTracker::Current(const TableScan& scan, int64_t now_micros) {
     for (int64_t watermark : watermarks_) effective_ = std::max(effective_, watermark);
   }
   return effective_;
+}
+
+bool WatermarkTracker::IsIdle(const TableScan& scan, size_t i, int64_t now_micros) const {
+  if (idle_timeout_ == 0 || started_ == 0) return false;
+  const bool moved = i < last_moved_.size() && last_moved_[i] != 0;
+  if (!moved && scan.ever_moved(i)) return true;
+  return now_micros - (moved ? last_moved_[i] : started_) >= idle_timeout_;
 }
 
 void WatermarkTracker::Note(const TableScan& scan, int64_t now_micros) {

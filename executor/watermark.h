@@ -10,18 +10,27 @@
 
 namespace millrace {
 
-// Notes the greatest watermark of the step's rows, per source partition; rows pass through.
+struct WatermarkOptions {
+  ExprPtr expr;
+  Schema schema;             // Of the input.
+  size_t column = 0;         // The event time.
+  int64_t max_future = 0;    // Microseconds; 0: any time will do.
+};
+
+// Notes the greatest watermark of the step's rows, per source partition; rows pass through, but for
+// those whose time is further ahead of the clock than it may be: these are error rows.
 class WatermarkOperator final : public Operator {
  public:
-  WatermarkOperator(ExprPtr expr, Schema schema, PartitionContext* context)
-      : expr_(std::move(expr)), schema_(std::move(schema)), context_(context) {}
+  WatermarkOperator(WatermarkOptions options, PartitionContext* context)
+      : options_(std::move(options)), context_(context) {}
   void OnBatch(size_t port, Batch batch, const StepTime& time, const Emit& emit) override;
   // The step's maxima by source partition (kMinWatermark: none), which start anew.
   std::vector<int64_t> TakeMaxima() { return std::exchange(maxima_, {}); }
 
  private:
-  ExprPtr expr_;
-  Schema schema_;
+  void FindAhead(const Batch& batch, RowErrors* errors) const;
+
+  WatermarkOptions options_;
   PartitionContext* context_;
   std::vector<int64_t> maxima_;
 };
@@ -46,6 +55,10 @@ class WatermarkTracker {
   bool idle() const { return idle_; }
   // When Current may change without input; kMaxWatermark: never.
   int64_t NextTimeout() const;
+  // Of one source partition; kMinWatermark before its first.
+  int64_t watermark(size_t i) const { return i < watermarks_.size() ? watermarks_[i] : kMinWatermark; }
+  // Whether it was silent for longer than the timeout.
+  bool IsIdle(const TableScan& scan, size_t i, int64_t now_micros) const;
   // The partition that holds the watermark back, if any.
   std::optional<size_t> Slowest() const { return slowest_; }
 

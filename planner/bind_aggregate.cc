@@ -13,6 +13,27 @@
 namespace millrace {
 namespace {
 
+bool IsSession(const ast::GroupElement& element) {
+  if (element.kind != ast::GroupKind::kExpr) return false;
+  auto* call = std::get_if<ast::FunctionCall>(&element.expr->node);
+  return call && UpperName(*call) == "SESSION";
+}
+
+bool HasSessionsOfSets(const ast::Select& select) {
+  return std::ranges::any_of(select.group_by, IsSession) &&
+         std::ranges::any_of(select.group_by, [](const ast::GroupElement& element) {
+           return element.kind != ast::GroupKind::kExpr;
+         });
+}
+
+void DropRepeated(std::vector<size_t>* columns) {
+  std::vector<size_t> kept;
+  for (size_t column : *columns) {
+    if (std::ranges::find(kept, column) == kept.end()) kept.push_back(column);
+  }
+  *columns = std::move(kept);
+}
+
 bool IsGroupWindow(std::string_view name) {
   return name == "TUMBLE" || name == "HOP" || name == "SESSION";
 }
@@ -140,6 +161,7 @@ Grouping::Grouping(QueryBinder* binder, BoundInput input, const ast::Select& sel
 }
 
 void Grouping::BindGroups(const ast::Select& select) {
+  if (HasSessionsOfSets(select)) return BindSessionsOfSets(select);
   // A group window adds its columns to the input, so it goes first.
   for (const ast::GroupElement& element : select.group_by) {
     if (element.kind == ast::GroupKind::kExpr) BindGroupWindow(*element.expr, select);
@@ -187,12 +209,12 @@ std::vector<size_t> Grouping::SessionKeys(const ast::Select& select, SourceRange
     const ast::Expr* item = ItemOf(expr, select, input_.scope);
     keys.push_back(binder_->Bind(item ? *item : expr, input_.scope));
   };
-  for (const ast::GroupElement& element : select.group_by) {
-    if (element.kind != ast::GroupKind::kExpr) {
-      ThrowUnsupported("GROUPING SETS over SESSION windows are", range);
-    }
-    add(*element.expr);
-  }
+  for (const ast::GroupElement& element : select.group_by) add(*element.expr);
+  return ColumnsOf(keys, range);
+}
+
+// The columns of the input that these are, where need be appended to it.
+std::vector<size_t> Grouping::ColumnsOf(std::span<const ExprPtr> keys, SourceRange range) {
   std::vector<ExprPtr> exprs = AllColumns(input_.node->schema);
   std::vector<std::string> names = NamesOf(input_.node->schema);
   std::vector<size_t> columns;
@@ -204,7 +226,7 @@ std::vector<size_t> Grouping::SessionKeys(const ast::Select& select, SourceRange
       exprs.push_back(key);
       names.push_back("$key" + std::to_string(column));
     }
-    if (std::ranges::find(columns, column) == columns.end()) columns.push_back(column);
+    columns.push_back(column);
   }
   if (exprs.size() > input_.node->schema.size()) {
     input_.node = MakeProject(std::move(input_.node), std::move(exprs), std::move(names), range);
@@ -240,7 +262,10 @@ bool Grouping::BindGroupWindow(const ast::Expr& expr, const ast::Select& select)
   const size_t time = binder_->TimeColumn(input_, *call->args[0].value);
   const std::vector<const ast::Expr*> intervals = IntervalsOf(*call);
   WindowArguments arguments{time, intervals, {}};
-  if (name == "SESSION") arguments.partition = SessionKeys(select, expr.range);
+  if (name == "SESSION") {
+    arguments.partition = set_keys_ ? *set_keys_ : SessionKeys(select, expr.range);
+    DropRepeated(&arguments.partition);
+  }
   input_ = binder_->AddWindows(std::move(input_), *call, arguments, expr.range);
   const WindowColumns& window = input_.node->properties.window;
   const Schema& schema = input_.node->schema;
@@ -397,7 +422,11 @@ NodePtr Grouping::ProjectInput(Aggregate* aggregate) {
     exprs.push_back(expr);
     return exprs.size() - 1;
   };
-  for (const ExprPtr& key : group_) aggregate->keys.push_back(add(key));
+  for (size_t i = 0; i < group_.size(); ++i) {
+    const auto expanded = expanded_.find(keys_[i].get());
+    aggregate->keys.push_back(add(expanded == expanded_.end() ? group_[i] : expanded->second));
+  }
+  if (set_expr_) aggregate->keys.push_back(add(set_expr_));
   for (const Call& call : calls_) {
     AggregateCall made{call.function, {}, {}, call.distinct, {}};
     if (call.argument) made.argument = add(call.argument);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "connectors/watermark_options.h"
 #include "fmt/format.h"
 #include "planner/arrival.h"
 #include "planner/bind_query.h"
@@ -315,7 +316,8 @@ BoundInput QueryBinder::BindRelation(const Relation& relation, const ast::TableR
                               relation.name, relation.connector->name),
                   range);
     }
-    Scan scan = MakeScan(relation, UsedOptions(relation, table.hints, range, false), range);
+    const Options options = UsedOptions(relation, table.hints, range, false);
+    Scan scan = MakeScan(relation, options, range);
     const std::string zone = context_.session->zone();
     std::vector<ExprPtr> exprs = TableProjection(relation, scan, zone).Make();
     scan.op.snapshot = mode_ == QueryMode::kPull;
@@ -335,9 +337,9 @@ BoundInput QueryBinder::BindRelation(const Relation& relation, const ast::TableR
       const size_t column = relation.watermark->column;
       ExprPtr expr = relation.watermark->expr;
       if (!expr) expr = MakeColumnExpr(column, schema[column].type);
-      node = MakeNode(Watermark{column, std::move(expr),
-                                DurationSetting("table.exec.source.idle-timeout")},
-                      std::move(inputs));
+      const int64_t idle = GetDurationMicros(options, kIdleTimeoutOption,
+                                             DurationSetting("table.exec.source.idle-timeout"));
+      node = MakeNode(Watermark{column, std::move(expr), idle}, std::move(inputs));
       node->schema = std::move(schema);
     }
   }

@@ -228,9 +228,49 @@ void Grouping::MoveKeys(const std::vector<size_t>& order) {
   }
 }
 
+// Sessions are those of the rows with equal keys, of which each set has others.
+void Grouping::BindSessionsOfSets(const ast::Select& select) {
+  BindSets(select);
+  if (!subquery_keys_.empty()) {
+    ThrowUnsupported("GROUPING SETS of subqueries over SESSION windows are", range_);
+  }
+  ExpandInput();
+  const size_t first = keys_.size();
+  for (const ast::GroupElement& element : select.group_by) {
+    if (element.kind == ast::GroupKind::kExpr) BindGroupWindow(*element.expr, select);
+  }
+  for (size_t key = first; key < keys_.size(); ++key) {
+    for (Set& set : sets_) set.push_back(key);
+  }
+}
+
+void Grouping::ExpandInput() {
+  const std::vector<size_t> columns = ColumnsOf(keys_, range_);
+  set_keys_ = columns;
+  if (sets_.empty()) return;
+  Expand expand;
+  expand.sets.resize(sets_.size());
+  size_t place = input_.node->schema.size();
+  for (size_t key = 0; key < keys_.size(); ++key) {
+    if (IsEverywhere(key)) continue;
+    for (size_t set = 0; set < sets_.size(); ++set) expand.sets[set].push_back(HasKey(set, key));
+    expand.keys.push_back(columns[key]);
+    (*set_keys_)[key] = place++;
+  }
+  set_keys_->push_back(place);
+  input_.node = MakeExpand(std::move(input_.node), std::move(expand), range_);
+  const auto column = [&](size_t i) {
+    return MakeColumnExpr(i, input_.node->schema[i].type, range_);
+  };
+  for (size_t key = 0; key < keys_.size(); ++key) {
+    expanded_[keys_[key].get()] = column((*set_keys_)[key]);
+  }
+  set_expr_ = column(place);
+}
+
 // Each row once for every set, and the number of the set as the last key.
 NodePtr Grouping::ExpandToSets(NodePtr input, Aggregate* aggregate) const {
-  if (sets_.empty()) return input;
+  if (sets_.empty() || set_expr_) return input;
   const size_t columns = input->schema.size();
   Expand expand;
   expand.sets.resize(sets_.size());

@@ -306,7 +306,7 @@ BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& 
     }
     SubqueryJoiner joiner(&subqueries, std::move(input.node));
     joiner.Filter(where);
-    input.node = joiner.Take();
+    input.node = PushIntoJoins(joiner.Take());
   }
   BoundQuery bound;
   std::vector<OutputColumn> columns;

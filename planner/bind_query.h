@@ -238,8 +238,11 @@ class Grouping {
   std::vector<int64_t> GroupingBits(const ast::FunctionCall& call, SourceRange range);
   void MoveKeys(const std::vector<size_t>& order);
   NodePtr ExpandToSets(NodePtr input, Aggregate* aggregate) const;
+  void BindSessionsOfSets(const ast::Select& select);
+  void ExpandInput();
   bool BindGroupWindow(const ast::Expr& expr, const ast::Select& select);
   std::vector<size_t> SessionKeys(const ast::Select& select, SourceRange range);
+  std::vector<size_t> ColumnsOf(std::span<const ExprPtr> keys, SourceRange range);
   void AddWindowTime();
   ExprPtr Replace(const ast::Expr& expr);
   // Calls of aggregates (bind_aggregate_call.cc).
@@ -277,6 +280,11 @@ class Grouping {
   std::vector<ExprPtr> group_;  // The keys over the input, to which their subqueries are joined.
   size_t window_keys_ = 0;      // The first ones are a group window's.
   std::vector<std::vector<size_t>> sets_;  // Grouping sets of keys; none: one with all keys.
+  // Of sessions, which differ from set to set, so that rows stand once for every set below them: the
+  // columns by which they are, and what the keys and the set's number are there.
+  std::optional<std::vector<size_t>> set_keys_;
+  std::map<const Expr*, ExprPtr> expanded_;
+  ExprPtr set_expr_;
   std::vector<Call> calls_;
   std::optional<std::vector<size_t>> arrival_;  // Columns of the input that order its rows.
   std::string window_call_;                     // Of a group window: its arguments as text.

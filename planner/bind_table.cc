@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "connectors/watermark_options.h"
+#include "fmt/format.h"
 #include "parser/parse.h"
 #include "parser/print.h"
 #include "planner/bind_expr.h"
@@ -104,7 +106,9 @@ class TableBinder {
   }
 
   void FindTheConnector() {
-    const auto own = [](const auto& option) { return option.first == kAppendOnly; };
+    const auto own = [](const auto& option) {
+      return option.first == kAppendOnly || std::ranges::count(kWatermarkOptions, option.first) > 0;
+    };
     if (std::ranges::all_of(relation_.options, own)) return;
     const Option* name = FindOption(relation_.options, "connector");
     if (name != nullptr) relation_.connector = FindConnector(name->value);
@@ -380,7 +384,18 @@ class TableBinder {
     return context;
   }
 
+  void CheckWatermarkOptions() const {
+    for (std::string_view name : kWatermarkOptions) {
+      GetDurationMicros(relation_.options, name, 0);
+      const auto range = ValueRange(relation_.options, name);
+      if (!range || relation_.watermark) continue;
+      throw Error(ErrorCode::kInvalidOption,
+                  fmt::format("option '{}' is of tables with a WATERMARK", name), range);
+    }
+  }
+
   void CheckOptions() {
+    CheckWatermarkOptions();
     if (relation_.connector == nullptr) return;
     const ConnectorContext context = MakeContext();
     for (std::string& notice : ValidateOptions(context, WithRange())) {

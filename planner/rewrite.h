@@ -17,6 +17,10 @@ namespace millrace {
 // decide what is late. The root's schema stays as it is.
 void Rewrite(Plan* plan, const std::string& zone);
 
+// Where three or more tables stand in FROM, moves what WHERE says of them to their joins, whose
+// properties then tell which times stay time attributes.
+NodePtr PushIntoJoins(NodePtr node);
+
 // Turns outer joins into inner ones where a condition above drops the rows without a partner.
 void SimplifyOuterJoins(Node* root);
 // Moves conjuncts of filters towards the scans: below Project, AssignWindows (unless they use the

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "planner/decorrelate.h"
 #include "planner/properties.h"
 #include "planner/push_filters.h"
 #include "planner/rewrite.h"
@@ -251,5 +252,17 @@ NodePtr PushTerms(NodePtr node, Terms terms) {
 }
 
 NodePtr PushFilters(NodePtr node) { return PushTerms(std::move(node), {}); }
+
+NodePtr PushIntoJoins(NodePtr node) {
+  const auto is_inner = [](const NodePtr& join) {
+    auto* op = std::get_if<Join>(&join->op);
+    return op && op->kind == JoinKind::kInner;
+  };
+  if (!std::holds_alternative<Filter>(node->op) || !is_inner(node->inputs[0])) return node;
+  if (std::ranges::none_of(node->inputs[0]->inputs, is_inner) || HasOuterColumns(*node)) return node;
+  node = PushFilters(std::move(node));
+  DeriveTree(node.get());
+  return node;
+}
 
 }  // namespace millrace

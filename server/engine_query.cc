@@ -224,7 +224,7 @@ void Engine::State::RunPush(ast::Query& query, const Run& run, StatementResult* 
   for (uint64_t step = 1; left > 0 && !flow.finished() && NowMicros() < deadline && !shutting_down;
        ++step) {
     const int64_t now = NowMicros();
-    if (flow.Poll() > 0 || flow.NeedsStep(now)) {
+    if (flow.Poll(now) > 0 || flow.NeedsStep(now)) {
       flow.Step(&alone, now);
       flow.TakeCut();
       flow.WriteSinks(step);
