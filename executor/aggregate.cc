@@ -313,15 +313,13 @@ void AggregateOperator::EmitRows(std::span<const char* const> states,
   if (out.size > 0) emit(std::move(out));
 }
 
-void AggregateOperator::DropEmptied() {
-  std::vector<char*> emptied;
-  for (const Touched& t : touched_) {
-    if (Exists(t.group) || windowed()) continue;
+void AggregateOperator::DropEmptied(std::span<char* const> emptied) {
+  if (windowed()) return;
+  for (char* group : emptied) {
     // More may have been taken back than was there if the rest had expired.
-    if (Rows(t.group) == 0 || ttl_ > 0) emptied.push_back(t.group);
-    if (ttl_ > 0) context_->dropped_rows += static_cast<uint64_t>(-Rows(t.group));
+    if (ttl_ > 0) context_->dropped_rows += static_cast<uint64_t>(-Rows(group));
+    if (Rows(group) == 0 || ttl_ > 0) DropGroup(group);
   }
-  for (char* group : emptied) DropGroup(group);
 }
 
 // A step's groups are more than the caches hold.
@@ -335,44 +333,52 @@ void AggregateOperator::ClearStates(char* group) {
   for (const Call& call : calls_) call.kernel.init(group + call.offset);
 }
 
-void AggregateOperator::EmitChanges(const Emit& emit) {
+// Brings the states of touched groups up to date. Nobody is told yet.
+void AggregateOperator::Settle(std::span<const Touched> touched) {
   std::vector<char*> changed;
-  for (const Touched& t : touched_) {
-    changed.push_back(t.group);
-    if (Rows(t.group) == 0) ClearStates(t.group);
+  changed.reserve(touched.size());
+  for (size_t i = 0; i < touched.size(); ++i) {
+    if (i + kAhead < touched.size()) PrefetchRow(touched[i + kAhead].group);
+    char* group = touched[i].group;
+    GroupTable::header(group).touched = false;
+    if (Rows(group) == 0) ClearStates(group);
+    changed.push_back(group);
   }
   Refresh(changed);
+}
+
+void AggregateOperator::EmitChanges(const Emit& emit) {
   std::vector<const char*> states, groups;
   std::vector<int64_t> weights;
+  std::vector<char*> emptied;
   auto add = [&](const char* state, const char* group, int64_t weight) {
     states.push_back(state);
     groups.push_back(group);
     weights.push_back(weight);
   };
+  const bool errors_before = had_errors_;
+  const bool retract = !options_.upsert || errors_before;
+  const size_t head = GroupTable::kPayload + sizeof(int64_t);
   // In batches that the caches hold. A group's two rows stay in one.
-  const auto flush = [&] {
+  for (std::span rest(touched_); !rest.empty();) {
+    const std::span batch = rest.first(std::min(rest.size(), kEmitRows));
+    rest = rest.subspan(batch.size());
+    Settle(batch);
+    for (auto [group, before] : batch) {
+      const bool exists = Exists(group);
+      if (!exists) emptied.push_back(group);
+      // Only the number of rows changed, which nobody sees.
+      if (before && exists && std::memcmp(before + head, group + head, states_end_ - head) == 0) {
+        continue;
+      }
+      if (before && (!exists || retract)) add(before, group, -1);
+      if (exists) add(group, group, +1);
+    }
     EmitRows(states, groups, std::move(weights), emit);
     states.clear();
     groups.clear();
     weights.clear();
-  };
-  const bool errors_before = had_errors_;
-  const bool retract = !options_.upsert || errors_before;
-  const size_t head = GroupTable::kPayload + sizeof(int64_t);
-  for (size_t i = 0; i < touched_.size(); ++i) {
-    if (i + kAhead < touched_.size()) PrefetchRow(touched_[i + kAhead].group);
-    auto [group, before] = touched_[i];
-    GroupTable::header(group).touched = false;
-    const bool exists = Exists(group);
-    // Only the number of rows changed, which nobody sees.
-    if (before && exists && std::memcmp(before + head, group + head, states_end_ - head) == 0) {
-      continue;
-    }
-    if (before && (!exists || retract)) add(before, group, -1);
-    if (exists) add(group, group, +1);
-    if (states.size() >= kEmitRows) flush();
   }
-  flush();
   if (options_.upsert && had_errors_ && !errors_before) {
     // The first failure: rows that fail now must still leave, as they will from here on.
     states.clear();
@@ -391,7 +397,7 @@ void AggregateOperator::EmitChanges(const Emit& emit) {
     EmitRows(states, groups, std::vector<int64_t>(states.size(), 1), emit);
     context_->errors.resize(reported);  // Reported above.
   }
-  DropEmptied();
+  DropEmptied(emptied);
   touched_.clear();
   before_.Clear();
 }

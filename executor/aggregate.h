@@ -61,6 +61,12 @@ class AggregateOperator final : public Operator {
     std::vector<size_t> sharers;
   };
 
+  // A group that the running step changed, and its row before (null where nothing was emitted).
+  struct Touched {
+    char* group;
+    const char* before;
+  };
+
   static int64_t& Rows(char* group) {
     return *reinterpret_cast<int64_t*>(group + GroupTable::kPayload);
   }
@@ -101,13 +107,14 @@ class AggregateOperator final : public Operator {
   void RefreshExtreme(Call& call, std::span<char* const> groups);
   void RefreshFold(Call& call, std::span<char* const> groups);
   void PrefetchRow(const char* group) const;
+  void Settle(std::span<const Touched> touched);
   void ClearStates(char* group);
   void EmitChanges(const Emit& emit);
   void FireWindow(std::span<char* const> groups, const Emit& emit);
   void EmitRows(std::span<const char* const> states, std::span<const char* const> groups,
                 std::vector<int64_t> weights, const Emit& emit);
   void DropGroup(char* group);
-  void DropEmptied();
+  void DropEmptied(std::span<char* const> emptied);
   void CloseWindows(const StepTime& time, const Emit& emit);
   void CompactHeap();
   void EncodeGroup(const char* group, std::string* value) const;
@@ -132,11 +139,6 @@ class AggregateOperator final : public Operator {
   std::map<int64_t, std::vector<char*>> windows_;  // By time, in the order of their creation.
   int64_t passed_ = kMinWatermark;                 // The last step's watermark.
   bool had_errors_ = false;  // Some group failed: its error row must be retractable from now on.
-  // The running step: changed groups and their rows when it began (null where nothing was emitted).
-  struct Touched {
-    char* group;
-    const char* before;
-  };
   std::vector<Touched> touched_;
   Arena before_;
   std::vector<char*> rows_;  // Scratch: the group of each input row.

@@ -224,10 +224,7 @@ void SessionAggregateOperator::Touch(char* row) {
   changed_.push_back(row);
   session.before = nullptr;
   if (options_.plan.emit_on_close && !session.fired) return;
-  const size_t bytes = sessions_.row_size() + header.key_size;
-  char* before = before_.Allocate(bytes);
-  std::memcpy(before, row, bytes);
-  session.before = before;
+  session.before = sessions_.Copy(row, &before_);
 }
 
 // Adds the rows up to `end` that are not in their sessions yet.

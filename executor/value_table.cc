@@ -26,7 +26,7 @@ OrderedPartition* ValueTable::MakeOrder(char* group) {
     }
     head = free_orders_.back();
     free_orders_.pop_back();
-    orders_[head - 1] = std::make_unique<OrderedPartition>("", values_.row_size());
+    orders_[head - 1] = std::make_unique<OrderedPartition>("");
   }
   return orders_[head - 1].get();
 }

@@ -37,6 +37,11 @@ bool IsPlain(const Column& column) {
          (WidthOf(column.type()) == 4 || WidthOf(column.type()) == 8);
 }
 
+// Whether values of the column that have the same key are the same (-0 and 0 are not).
+bool KeyIsValue(const Column& column) {
+  return IsPlain(column) && column.type() != TypeId::kFloat && column.type() != TypeId::kDouble;
+}
+
 }  // namespace
 
 void ViewSnapshot::ForEach(const std::function<void(Batch)>& f) const {
@@ -162,17 +167,14 @@ void ViewPartition::WriteValue(const Column& in, size_t c, uint32_t from, uint32
   if (out.may_have_nulls() != had_nulls) FindCells(to / ViewChunk::kRows);
 }
 
-void ViewPartition::Write(const Batch& batch, std::span<const uint32_t> from,
-                          std::span<const uint32_t> to) {
-  for (size_t c = 0; c < batch.columns.size(); ++c) {
-    const Column& in = batch.columns[c];
-    if (IsPlain(in)) {
-      WidthOf(in.type()) == 8 ? WriteFixed<int64_t>(in, c, from, to)
-                              : WriteFixed<int32_t>(in, c, from, to);
-      continue;
-    }
-    for (size_t k = 0; k < to.size(); ++k) WriteValue(in, c, from[k], to[k]);
+void ViewPartition::WriteColumn(const Column& in, size_t c, std::span<const uint32_t> from,
+                                std::span<const uint32_t> to) {
+  if (IsPlain(in)) {
+    WidthOf(in.type()) == 8 ? WriteFixed<int64_t>(in, c, from, to)
+                            : WriteFixed<int32_t>(in, c, from, to);
+    return;
   }
+  for (size_t k = 0; k < to.size(); ++k) WriteValue(in, c, from[k], to[k]);
 }
 
 void ViewPartition::Append(const Batch& changes) {
@@ -184,7 +186,9 @@ void ViewPartition::Append(const Batch& changes) {
     }
   }
   for (uint32_t slot : to) MakeWritable(slot);
-  Write(changes, from, to);
+  for (size_t c = 0; c < changes.columns.size(); ++c) {
+    WriteColumn(changes.columns[c], c, from, to);
+  }
   for (uint32_t slot : to) Weight(slot) = 1;
   live_ += to.size();
 }
@@ -194,7 +198,9 @@ void ViewPartition::ApplyNet(const Batch& changes) {
   rows_.resize(changes.size);
   index_.FindOrInsert(keys, rows_, [](char* row, size_t) { SlotOf(row) = kNoSlot; });
   const bool bag = spec_.kind == ViewSpec::Kind::kBag;
-  std::vector<uint32_t> from, to;
+  const bool only_sets = !bag && changes.append_only();
+  std::vector<uint32_t> from, to;          // Rows of the batch that come, and their slots.
+  std::vector<uint32_t> from_new, to_new;  // Of them those whose key was not there.
   std::vector<char*> touched;
   // A row that goes and one that comes for the same key: the coming one stays, in whichever order.
   for (const bool insert : {false, true}) {
@@ -202,32 +208,37 @@ void ViewPartition::ApplyNet(const Batch& changes) {
     for (uint32_t i = 0; i < changes.size; ++i) {
       const int64_t weight = changes.weight(i);
       if ((weight > 0) != insert) continue;
-      if (i + kAhead < changes.size && SlotOf(rows_[i + kAhead]) != kNoSlot) {
+      if (!only_sets && i + kAhead < changes.size && SlotOf(rows_[i + kAhead]) != kNoSlot) {
         __builtin_prefetch(&Weight(SlotOf(rows_[i + kAhead])), 1);
       }
       char* row = rows_[i];
       index_.BeforeChange(row);
       uint32_t& slot = SlotOf(row);
-      if (slot == kNoSlot) {
-        slot = NewSlot();
-        MakeWritable(slot);
-        Weight(slot) = 0;
-      }
+      const bool fresh = slot == kNoSlot;
+      if (fresh) slot = NewSlot();
       MakeWritable(slot);
+      if (fresh) {
+        Weight(slot) = 0;
+        from_new.push_back(i);
+        to_new.push_back(slot);
+      }
+      if (insert) {
+        from.push_back(i);
+        to.push_back(slot);
+      }
+      if (only_sets && !fresh) continue;  // Its weight is 1.
       int64_t& count = Weight(slot);
       live_ -= count > 0;
       count = bag ? count + weight : insert;
       live_ += count > 0;
-      if (!insert) {
-        touched.push_back(row);
-        continue;
-      }
-      if (bag) touched.push_back(row);
-      from.push_back(i);
-      to.push_back(slot);
+      if (bag || !insert) touched.push_back(row);
     }
   }
-  Write(changes, from, to);
+  for (size_t c = 0; c < changes.columns.size(); ++c) {
+    const Column& in = changes.columns[c];
+    const bool written = std::ranges::find(spec_.key, c) != spec_.key.end() && KeyIsValue(in);
+    WriteColumn(in, c, written ? from_new : from, written ? to_new : to);
+  }
   for (size_t k = 0; k < to.size(); ++k) NoteTime(to[k], rows_[from[k]]);
   for (char* row : touched) {
     if (SlotOf(row) != kNoSlot && Weight(SlotOf(row)) == 0) Remove(row);

@@ -110,7 +110,8 @@ class ViewPartition {
   void Append(const Batch& changes);
   void ApplyBatch(const Batch& changes);
   void ApplyNet(const Batch& changes);
-  void Write(const Batch& batch, std::span<const uint32_t> from, std::span<const uint32_t> to);
+  void WriteColumn(const Column& in, size_t c, std::span<const uint32_t> from,
+                   std::span<const uint32_t> to);
   template <class T>
   void WriteFixed(const Column& in, size_t c, std::span<const uint32_t> from,
                   std::span<const uint32_t> to);

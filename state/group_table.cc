@@ -2,28 +2,36 @@
 
 namespace millrace {
 
-char* GroupTable::AllocateRow(size_t bytes) {
-  const size_t units = (bytes + 15) / 16;
+// In units of 16 bytes.
+size_t GroupTable::UnitsOf(size_t key_size) const {
+  return (KeySpace(key_size) + row_size() + 15) / 16;
+}
+
+char* GroupTable::AllocateRow(size_t key_size) {
+  const size_t units = UnitsOf(key_size);
+  char* memory;
   if (units < free_.size() && !free_[units].empty()) {
-    char* row = free_[units].back();
+    memory = free_[units].back();
     free_[units].pop_back();
-    return row;
+  } else {
+    memory = arena_.Allocate(units * 16);
   }
-  return arena_.Allocate(units * 16);
+  return memory + KeySpace(key_size);
 }
 
 void GroupTable::FreeRow(char* row) {
-  const size_t units = (row_size() + header(row).key_size + 15) / 16;
+  const size_t key_size = header(row).key_size;
+  const size_t units = UnitsOf(key_size);
   if (units >= free_.size()) free_.resize(units + 1);
-  free_[units].push_back(row);
+  free_[units].push_back(row - KeySpace(key_size));
 }
 
 char* GroupTable::Insert(size_t slot, std::string_view key, uint64_t hash) {
-  char* row = AllocateRow(row_size() + key.size());
+  char* row = AllocateRow(key.size());
   header(row) = {
       hash, static_cast<uint32_t>(key.size()), static_cast<uint8_t>(VnodeOf(hash)), false, 0, 0};
   std::memset(row + kPayload, 0, payload_size_);
-  if (!key.empty()) std::memcpy(row + row_size(), key.data(), key.size());
+  if (!key.empty()) std::memcpy(row - KeySpace(key.size()), key.data(), key.size());
   slots_[slot] = (hash & ~kAddress) | reinterpret_cast<uint64_t>(row);
   ++size_;
   return row;

@@ -8,13 +8,14 @@ template <class Before>
 OrderedPartition::Place OrderedPartition::Find(Before before) const {
   if (leaves_.empty()) return {0, 0};
   // Most rows come behind all others.
-  if (before(KeyOf(leaves_.back().rows.back()))) {
+  if (before(GroupTable::key(leaves_.back().rows.back()))) {
     return {leaves_.size() - 1, leaves_.back().rows.size()};
   }
-  const auto leaf = std::partition_point(
-      leaves_.begin(), leaves_.end(), [&](const Leaf& l) { return before(KeyOf(l.rows.back())); });
+  const auto leaf = std::partition_point(leaves_.begin(), leaves_.end(), [&](const Leaf& l) {
+    return before(GroupTable::key(l.rows.back()));
+  });
   const auto row = std::partition_point(leaf->rows.begin(), leaf->rows.end(),
-                                        [&](const char* r) { return before(KeyOf(r)); });
+                                        [&](const char* r) { return before(GroupTable::key(r)); });
   return {static_cast<size_t>(leaf - leaves_.begin()),
           static_cast<size_t>(row - leaf->rows.begin())};
 }
@@ -36,7 +37,7 @@ void OrderedPartition::Insert(char* row, size_t copies) {
   if (leaves_.empty()) leaves_.emplace_back();
   Place place{0, 0};
   if (!leaves_[0].rows.empty()) {
-    const std::string_view key = KeyOf(row);
+    const std::string_view key = GroupTable::key(row);
     place = Find([&](std::string_view other) { return other <= key; });
   }
   std::vector<char*>& rows = leaves_[place.leaf].rows;
@@ -63,7 +64,7 @@ void OrderedPartition::Split(size_t leaf, bool at_end) {
 }
 
 void OrderedPartition::Remove(char* row, size_t copies) {
-  const std::string_view key = KeyOf(row);
+  const std::string_view key = GroupTable::key(row);
   const Place place = Find([&](std::string_view other) { return other < key; });
   Changed(place.leaf);
   size_t leaf = place.leaf, at = place.at;

@@ -24,16 +24,13 @@ class OrderedPartition {
     std::unique_ptr<char[]> data;
   };
 
-  // `key` begins the keys of all rows; the bytes of a row's key are at row + key_offset.
-  OrderedPartition(std::string_view key, size_t key_offset) : key_(key), key_offset_(key_offset) {}
+  // `key` begins the keys of all rows, which are a GroupTable's.
+  explicit OrderedPartition(std::string_view key) : key_(key) {}
 
   std::string_view key() const { return key_; }
   bool empty() const { return leaves_.empty(); }
   size_t size() const {  // Places in the order.
     return leaves_.empty() ? 0 : leaves_.back().begin + leaves_.back().rows.size();
-  }
-  std::string_view KeyOf(const char* row) const {
-    return {row + key_offset_, GroupTable::header(row).key_size};
   }
 
   // Puts the row in its place `copies` times, or takes it out as often; positions are right again
@@ -70,7 +67,6 @@ class OrderedPartition {
   void Join(size_t leaf);
 
   std::string_view key_;
-  size_t key_offset_;
   std::vector<Leaf> leaves_;
   size_t renumber_from_ = SIZE_MAX;
 };

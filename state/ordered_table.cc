@@ -25,9 +25,7 @@ OrderedPartition* OrderedTable::FindOrMakePartition(std::string_view key, uint64
   partitions_.Reserve(1);
   bool created = false;
   char* row = partitions_.FindOrInsert(key, hash, &created);
-  if (created) {
-    PartitionAt(row) = new OrderedPartition(partitions_.key(row), rows_.row_size());
-  }
+  if (created) PartitionAt(row) = new OrderedPartition(GroupTable::key(row));
   return PartitionAt(row);
 }
 
