@@ -117,7 +117,7 @@ class Source {
   virtual ~Source() = default;
   // Source partitions have stable names (keys of positions and watermarks); the list may only grow.
   virtual std::vector<std::string> Partitions() = 0;
-  // Continues partition `i` at `position`. Throws Error when it no longer exists.
+  // Continues partition `i` at `position`. Throws Error when it no longer exists, here or in Poll.
   virtual void Seek(size_t i, const SourcePosition& position) = 0;
   // Up to about `max_rows` of what is there; never blocks. Empty batch: nothing now. Called from
   // one thread a partition.
@@ -127,6 +127,8 @@ class Source {
   virtual SourceBatch PollUntil(size_t i, const SourcePosition& end, size_t max_rows);
   // `f` is called, from any thread, when Poll may have something again.
   virtual void OnReady(std::function<void()> f) = 0;
+  // Nothing is read any more, not even after a restart: the job has ended or was dropped.
+  virtual void Close() {}
   virtual bool bounded() const = 0;
   // Reached over a network: its partitions may come up late, and PollUntil gives nothing while it
   // is away, so a replay waits.

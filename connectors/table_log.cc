@@ -9,6 +9,7 @@
 #include <exception>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "base/clock.h"
 #include "base/record_log.h"
@@ -19,7 +20,9 @@ namespace millrace {
 namespace {
 
 constexpr uint64_t kSegmentSize = 64 << 20;
-constexpr int64_t kRequestsMicros = int64_t{24} * 3600 * kMicrosPerSecond;  // They are known so long.
+constexpr size_t kBaseRecordRows = 1024;
+constexpr int64_t kRequestsMicros =
+    int64_t{24} * 3600 * kMicrosPerSecond;  // They are known so long.
 constexpr size_t kMostRequests = 100'000;
 constexpr char kRequestMark = '\1';  // No job's name begins so.
 
@@ -51,18 +54,29 @@ std::optional<std::pair<std::string, Request>> ParseRequest(std::string_view wri
                    Request{static_cast<int64_t>(numbers[0]), numbers[1], numbers[2], fingerprint});
 }
 
-// The first row numbers of the segments in the directory.
-std::vector<uint64_t> ListSegments(const std::string& directory) {
-  std::vector<uint64_t> segments;
+using PathOf = std::string (*)(const std::string& directory, uint64_t row);
+
+// The row numbers that name the directory's segments or bases.
+std::vector<uint64_t> ListFiles(const std::string& directory, PathOf path_of) {
+  std::vector<uint64_t> rows;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
-    uint64_t first_row = 0;
-    std::from_chars(name.data(), name.data() + name.size(), first_row);
-    const std::filesystem::path path = TableSegmentPath(directory, first_row);
-    if (path.filename() == name) segments.push_back(first_row);
+    uint64_t row = 0;
+    std::from_chars(name.data(), name.data() + name.size(), row);
+    const std::filesystem::path path = path_of(directory, row);
+    if (path.filename() == name) rows.push_back(row);
   }
-  std::ranges::sort(segments);
-  return segments;
+  std::ranges::sort(rows);
+  return rows;
+}
+
+// Bases that were not finished.
+void RemoveUnfinished(const std::string& directory) {
+  std::vector<std::filesystem::path> unfinished;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().extension() == ".unfinished") unfinished.push_back(entry.path());
+  }
+  for (const auto& path : unfinished) std::filesystem::remove(path);
 }
 
 void CreateDirectory(const std::string& directory, bool sync) {
@@ -89,6 +103,8 @@ struct TableLog::State {
   void SyncTo(uint64_t record, std::unique_lock<std::mutex>* lock);
   void Publish();
   void ForgetRequests();
+  // Removes what no reader needs.
+  void Prune();
 
   void CallListeners() {
     const std::lock_guard lock(listeners_mutex);
@@ -105,6 +121,13 @@ struct TableLog::State {
   std::shared_ptr<RecordLog> log;                        // The last segment.
   std::map<std::string, uint64_t, std::less<>> writers;  // Last sequences.
   std::map<std::string, Request, std::less<>> requests;  // By their keys.
+  std::optional<uint64_t> base;                          // The newest.
+  std::vector<uint64_t> segments, bases;                 // By their names, the newest last.
+  uint64_t base_size = 0, behind_base = 0;  // Bytes; of the log but for the last segment.
+  // The least that readers may still come to; none: they have not begun, or are at the start.
+  std::map<uint64_t, std::optional<TablePosition>> held;
+  uint64_t followers = 0;  // Ever; they are numbered.
+  bool prunable = false;   // All readers of the last run have come back.
   uint64_t rows = 0;
   uint64_t written = 0;      // Records written since the log was opened,
   uint64_t synced = 0;       // and how many of them are durable,
@@ -121,29 +144,51 @@ struct TableLog::State {
 
 class TableLog::State::Follower : public Source {
  public:
-  Follower(std::shared_ptr<State> log, const std::vector<size_t>& columns, bool bounded)
+  Follower(std::shared_ptr<State> log, const std::vector<size_t>& columns, TableRead read)
       : log_(std::move(log)),
         reader_(log_->directory, log_->schema, columns),
-        bounded_(bounded),
-        last_row_(log_->visible_rows) {}
-  ~Follower() override { OnReady(nullptr); }
+        read_(read),
+        last_row_(log_->visible_rows) {
+    const std::lock_guard lock(log_->mutex);
+    id_ = ++log_->followers;
+    log_->held[id_];
+  }
+  // Who may come back after a restart keeps what it needs; only a job that has ended lets it go.
+  ~Follower() override {
+    OnReady(nullptr);
+    if (read_ != TableRead::kReplayable) Close();
+  }
 
   std::vector<std::string> Partitions() override { return {""}; }
-  void Seek(size_t, const SourcePosition& position) override {
-    reader_.Seek(TablePosition::Parse(position), log_->visible_rows);
+  // A position that is gone fails the next Poll: a job that has ended never polls.
+  void Seek(size_t, const SourcePosition& text) override {
+    begun_ = !text.empty();
+    const TablePosition position = TablePosition::Parse(text);
+    error_ = nullptr;
+    try {
+      reader_.Seek(position, log_->visible_rows);
+    } catch (const Error&) {
+      error_ = std::current_exception();
+    }
+    if (begun_) Hold(position);
   }
   SourceBatch Poll(size_t, size_t max_rows) override {
-    return Read(bounded_ ? last_row_ : log_->visible_rows.load(), max_rows);
+    Begin(std::nullopt);
+    return Read({.row = bounded() ? last_row_ : log_->visible_rows.load()}, max_rows);
   }
-  SourceBatch PollUntil(size_t, const SourcePosition& end, size_t max_rows) override {
-    const uint64_t row = TablePosition::Parse(end).row;
-    if (row < reader_.position().row || row > log_->visible_rows) {
-      throw Error(ErrorCode::kIo, "a table's log cannot be read from position '" +
-                                      reader_.position().ToString() + "' up to '" + end + "'");
+  SourceBatch PollUntil(size_t, const SourcePosition& text, size_t max_rows) override {
+    const TablePosition end = TablePosition::Parse(text);
+    Begin(end);
+    const TablePosition& at = reader_.position();
+    const bool passed = end.base ? !at.base || at.segment != end.segment || at.row > end.row
+                                 : !at.base && at.row > end.row;
+    if (passed || (!end.base && end.row > log_->visible_rows)) {
+      throw Error(ErrorCode::kIo, "a table's log cannot be read from position '" + at.ToString() +
+                                      "' up to '" + text + "'");
     }
-    SourceBatch batch = Read(row, max_rows);
-    // The start has two names.
-    if (reader_.position().row == row) batch.next = end;
+    SourceBatch batch = Read({end.row, end.base}, max_rows);
+    // A place between two files has two names.
+    if (at.base == end.base && at.row == end.row) batch.next = text;
     return batch;
   }
   void OnReady(std::function<void()> f) override {
@@ -154,22 +199,58 @@ class TableLog::State::Follower : public Source {
       log_->listeners.erase(this);
     }
   }
-  bool bounded() const override { return bounded_; }
+  void Commit(const std::map<std::string, SourcePosition>& positions) override {
+    const auto position = positions.find("");
+    const bool known = position != positions.end() && !position->second.empty();
+    if (known) Hold(TablePosition::Parse(position->second));
+  }
+  void Close() override {
+    OnReady(nullptr);
+    const std::lock_guard lock(log_->mutex);
+    if (log_->held.erase(id_) > 0) log_->Prune();
+  }
+  bool bounded() const override { return read_ == TableRead::kBounded; }
 
  private:
-  SourceBatch Read(uint64_t limit, size_t max_rows) {
+  // The start is the newest base; for a replay one that is not behind its end.
+  void Begin(const std::optional<TablePosition>& end) {
+    if (error_) std::rethrow_exception(error_);
+    if (std::exchange(begun_, true)) return;
+    TablePosition start;
+    {
+      const std::lock_guard lock(log_->mutex);
+      for (uint64_t base : log_->bases) {
+        const bool fits = !end || (end->base ? base == end->segment : base <= end->row);
+        if (fits) start = {base, 0, 0, true};
+      }
+      log_->held[id_] = start;
+    }
+    if (start.base) reader_.Seek(start, log_->visible_rows);
+  }
+  void Hold(const TablePosition& position) {
+    const std::lock_guard lock(log_->mutex);
+    const auto held = log_->held.find(id_);
+    if (held == log_->held.end() || held->second == position) return;
+    held->second = position;
+    log_->Prune();
+  }
+  SourceBatch Read(TableLimit limit, size_t max_rows) {
     SourceBatch batch;
     batch.rows = reader_.Read(limit, max_rows);
     batch.next = reader_.position().ToString();
-    batch.more = log_->atomic && reader_.within_record();
-    batch.end = bounded_ && reader_.position().row >= last_row_;
+    batch.more = log_->atomic && !reader_.position().base && reader_.within_record();
+    batch.end = bounded() && !reader_.position().base && reader_.position().row >= last_row_;
+    if (read_ != TableRead::kReplayable && batch.rows->size > 0) Hold(reader_.position());
     return batch;
   }
 
   const std::shared_ptr<State> log_;
   TableReader reader_;
-  const bool bounded_;
+  const TableRead read_;
   const uint64_t last_row_;
+  uint64_t id_ = 0;
+  bool begun_ = false;
+  std::exception_ptr error_;  // Of Seek.
 };
 
 TableLog::State::State(std::string log_directory, Schema table_schema, TableLogOptions options)
@@ -184,16 +265,29 @@ TableLog::State::State(std::string log_directory, Schema table_schema, TableLogO
 }
 
 void TableLog::State::OpenLast() {
-  std::vector<uint64_t> segments = ListSegments(directory);
-  if (segments.empty()) segments.push_back(0);
+  RemoveUnfinished(directory);
+  segments = ListFiles(directory, TableSegmentPath);
+  bases = ListFiles(directory, TableBasePath);
+  if (!bases.empty()) base = bases.back();
+  if (segments.empty()) segments.push_back(base.value_or(0));
   for (;; segments.pop_back()) {
     const uint64_t segment = segments.back();
     log = std::make_shared<RecordLog>(TableSegmentPath(directory, segment));
     writers.clear();
     requests.clear();
-    if (Recover(segment) || segments.size() == 1) return;
+    if (Recover(segment) || segments.size() == 1) break;
     // A crash while it was begun: it may not know every writer.
     std::filesystem::remove(log->path());
+  }
+  // Readers of the base go on with a segment of its name.
+  if (base && segments.back() < *base) {
+    rows = std::max(rows, *base);
+    Roll();
+  }
+  if (base) base_size = std::filesystem::file_size(TableBasePath(directory, *base));
+  for (uint64_t segment : segments) {
+    if (segment < base.value_or(0) || segment == segments.back()) continue;
+    behind_base += std::filesystem::file_size(TableSegmentPath(directory, segment));
   }
 }
 
@@ -238,6 +332,8 @@ void TableLog::State::Roll() {
   for (const auto& [key, request] : requests) {
     note(RequestWriter(key, request), request.fingerprint);
   }
+  behind_base += log->end();
+  segments.push_back(rows);
   log = std::move(next);
 }
 
@@ -252,6 +348,26 @@ void TableLog::State::ForgetRequests() {
     oldest = std::max(oldest, *nth);
   }
   std::erase_if(requests, [&](const auto& entry) { return entry.second.time_micros < oldest; });
+}
+
+void TableLog::State::Prune() {
+  if (!base || !prunable) return;
+  uint64_t first_row = *base;
+  std::set<uint64_t> needed = {*base};
+  for (const auto& [reader, position] : held) {
+    // Who has not begun may have to repeat what it read from any base.
+    if (!position) return;
+    if (position->base) needed.insert(position->segment);
+    first_row = std::min(first_row, position->base ? position->segment : position->row);
+  }
+  std::erase_if(bases, [&](uint64_t other) {
+    return !needed.contains(other) && std::filesystem::remove(TableBasePath(directory, other));
+  });
+  // A segment ends where the next begins.
+  while (segments.size() > 1 && segments[1] <= first_row) {
+    std::filesystem::remove(TableSegmentPath(directory, segments[0]));
+    segments.erase(segments.begin());
+  }
 }
 
 void TableLog::State::Write(std::string* record, uint32_t row_count) {
@@ -346,14 +462,11 @@ std::optional<AppendedRows> TableLog::FindRequest(const RequestKey& key) {
 void TableLog::WaitDurable(const Written& written) {
   std::unique_lock lock(state_->mutex);
   if (state_->sync) state_->SyncTo(written.record, &lock);
+  state_->Publish();
 }
 
 void TableLog::Finish(const Written& written) {
-  {
-    std::unique_lock lock(state_->mutex);
-    if (state_->sync) state_->SyncTo(written.record, &lock);
-    state_->Publish();
-  }
+  WaitDurable(written);
   state_->CallListeners();
 }
 
@@ -386,8 +499,59 @@ void TableLog::SyncAll() {
 
 uint64_t TableLog::rows() const { return state_->visible_rows; }
 
-std::unique_ptr<Source> TableLog::OpenSource(std::vector<size_t> columns, bool bounded) {
-  return std::make_unique<State::Follower>(state_, columns, bounded);
+std::unique_ptr<Source> TableLog::OpenSource(std::vector<size_t> columns, TableRead read) {
+  return std::make_unique<State::Follower>(state_, columns, read);
+}
+
+uint64_t TableLog::BeginSegment() {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->error) std::rethrow_exception(state_->error);
+  if (state_->segments.back() != state_->rows) state_->Roll();
+  // What the writers of the earlier segments wrote must be known when those are gone.
+  if (state_->sync) state_->log->Sync();
+  state_->prunable = true;
+  return state_->rows;
+}
+
+void TableLog::WriteBase(uint64_t next_row, const std::vector<Batch>& rows) {
+  const std::string path = TableBasePath(state_->directory, next_row);
+  const std::string unfinished = path + ".unfinished";
+  std::filesystem::remove(unfinished);
+  uint64_t written = 0;
+  {
+    RecordLog out(unfinished);
+    for (const Batch& batch : rows) {
+      for (size_t at = 0; at < batch.size; at += kBaseRecordRows) {
+        const Batch part = batch.Slice(at, std::min(kBaseRecordRows, batch.size - at));
+        std::string record = EncodeTableRecord("", 0, part);
+        SetFirstRow(&record, written);
+        out.Append(record);
+        written += part.size;
+      }
+    }
+    if (state_->sync) out.Sync();
+  }
+  // The segment behind the base must not be lost where those before it are gone.
+  SyncAll();
+  std::filesystem::rename(unfinished, path);
+  if (state_->sync) SyncDirectory(state_->directory);
+  const std::lock_guard lock(state_->mutex);
+  state_->base = next_row;
+  if (std::ranges::find(state_->bases, next_row) == state_->bases.end()) {
+    state_->bases.push_back(next_row);
+  }
+  state_->base_size = std::filesystem::file_size(path);
+  state_->behind_base = 0;
+  for (uint64_t segment : state_->segments) {
+    if (segment < next_row || segment == state_->segments.back()) continue;
+    state_->behind_base += std::filesystem::file_size(TableSegmentPath(state_->directory, segment));
+  }
+  state_->Prune();
+}
+
+TableLog::Sizes TableLog::sizes() const {
+  const std::lock_guard lock(state_->mutex);
+  return {state_->base_size, state_->behind_base + state_->log->end()};
 }
 
 void TableLog::Remove(const std::string& directory) {

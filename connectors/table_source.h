@@ -13,17 +13,26 @@
 
 namespace millrace {
 
-// Names of the log's segments.
+// Names of the log's segments and bases.
 std::string TableSegmentPath(const std::string& directory, uint64_t first_row);
+std::string TableBasePath(const std::string& directory, uint64_t next_row);
 
 struct TablePosition {
-  uint64_t segment = 0;
+  uint64_t segment = 0;  // Its first row; of a base, the row that follows it.
   uint64_t offset = 0;
-  uint64_t row = 0;
+  uint64_t row = 0;  // In a base, of its own.
+  bool base = false;
 
   // Throws Error(kIo) when the text is no position.
   static TablePosition Parse(const std::string& text);
   std::string ToString() const;
+  bool operator==(const TablePosition&) const = default;
+};
+
+// How far to read: a row of the log or, with everything before it, of the base one is in.
+struct TableLimit {
+  uint64_t row = 0;
+  bool base = false;
 };
 
 // Goes through the rows of a log in their order. One thread.
@@ -38,14 +47,14 @@ class TableReader {
   // Rows of the same record follow.
   bool within_record() const { return current_ != nullptr; }
 
-  // The rows up to number `limit`, about `max_rows`. REQUIRES: the log has them.
-  Batch Read(uint64_t limit, size_t max_rows);
+  // The rows up to the limit, about `max_rows`. Behind a base follows the log. REQUIRES: the log has
+  // them.
+  Batch Read(TableLimit limit, size_t max_rows);
 
  private:
   // The record of which some rows are to come.
   struct Current {
-    uint64_t segment = 0;
-    uint64_t offset = 0;
+    TablePosition begin;
     uint64_t next = 0;
     std::string payload;
     std::string_view rest;
@@ -53,11 +62,15 @@ class TableReader {
     uint64_t left = 0;
   };
 
-  void Load();
-  void Open(uint64_t segment);
-  // Takes rows of the current record, at most up to number `limit`. False when it would rather
-  // begin the next batch.
-  bool TakeRows(uint64_t limit, size_t max_rows, Batch* out, Arena* heap);
+  bool Reached(TableLimit limit) const;
+  // Makes the record at the position the current one; moves on to the log at the end of a base.
+  void Load(TableLimit limit);
+  void LoadRecord(RecordLogReader::Record found);
+  void Open(uint64_t segment, bool base);
+  void OpenNext(uint64_t segment);
+  // Takes rows of the current record, at most up to the limit. False when it would rather begin the
+  // next batch.
+  bool TakeRows(TableLimit limit, size_t max_rows, Batch* out, Arena* heap);
   [[noreturn]] void ThrowMissing() const;
 
   std::string directory_;
@@ -65,6 +78,7 @@ class TableReader {
   TablePosition position_;
   std::optional<RecordLogReader> file_;
   uint64_t file_segment_ = 0;
+  bool file_base_ = false;
   std::unique_ptr<Current> current_;
 };
 

@@ -109,6 +109,7 @@ class Dataflow {
   std::string EncodeMetadata() const;
   // The epoch is sealed: sinks publish, sources hear how far they were read.
   void Commit(uint64_t epoch);
+  void CloseSources();  // Nothing is read any more: the sources may forget what would be.
   void Restore(const Store& store, const std::string& metadata, WorkerPool* pool);
   std::vector<OperatorId> operator_ids() const;
 

@@ -205,6 +205,12 @@ void Dataflow::Commit(uint64_t epoch) {
   }
 }
 
+void Dataflow::CloseSources() {
+  for (OpNode& node : nodes_) {
+    if (node.scan) node.scan->Close();
+  }
+}
+
 std::string Dataflow::EncodeMetadata() const {
   Encoder64 out;
   out.Put(static_cast<uint64_t>(first_step_)).Put(rows_out_).Put(late_rows_).Put(error_rows_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/log.h"
 #include "executor/consolidate.h"
 
 namespace millrace {
@@ -43,8 +44,13 @@ EmbeddedTable::EmbeddedTable(EmbeddedTableOptions options)
   if (options_.changes) Load();
 }
 
+EmbeddedTable::~EmbeddedTable() {
+  if (compactor_.joinable()) compactor_.join();
+}
+
 void EmbeddedTable::Load() {
-  const std::unique_ptr<Source> source = log_.OpenSource(AllOf(options_.schema), true);
+  const std::unique_ptr<Source> source =
+      log_.OpenSource(AllOf(options_.schema), TableRead::kBounded);
   for (bool end = false; !end;) {
     const SourceBatch batch = source->Poll(0, kLoadRows);
     end = batch.end;
@@ -153,33 +159,35 @@ AppendedRows EmbeddedTable::InsertChanges(const Batch& rows, const RequestKey* k
     written = Write(delta, key);
   }
   log_.Finish(written);
+  CompactIfDue();
   return {written.first_row, written.first_row + size};
 }
 
-void EmbeddedTable::InsertOnce(const std::string& writer, uint64_t sequence,
-                               const Batch& changes) {
-  if (options_.key.empty()) {
+void EmbeddedTable::InsertOnce(const std::string& writer, uint64_t sequence, const Batch& changes) {
+  {
     const std::lock_guard lock(writers_);
-    if (!log_.AppendOnce(writer, sequence, changes) || !options_.changes) return;
+    if (log_.HasAppended(writer, sequence)) return;
+    const Batch delta = options_.key.empty() ? changes : NetDelta(changes);
+    // Also without a change: it would be made out again with other rows there.
+    log_.AppendOnce(writer, sequence, delta);
+    if (!options_.changes) return;
     const std::unique_lock rows_lock(rows_mutex_);
-    rows_.Apply(changes);
-    return;
+    rows_.Apply(delta);
   }
-  const std::lock_guard lock(writers_);
-  if (log_.HasAppended(writer, sequence)) return;
-  // What is set stands behind what is taken out, so that it counts.
+  CompactIfDue();
+}
+
+// REQUIRES: the lock of the writers.
+Batch EmbeddedTable::NetDelta(const Batch& changes) const {
   const Batch net = changes.append_only() ? changes : Consolidate(changes);
+  // What is set stands behind what is taken out, so that it counts.
   std::vector<uint32_t> order;
   for (const bool set : {false, true}) {
     for (uint32_t i = 0; i < net.size; ++i) {
       if ((net.weight(i) > 0) == set) order.push_back(i);
     }
   }
-  const Batch delta = UpsertDelta(net.Take(order));
-  // Also without a change: it would be made out again with other rows there.
-  log_.AppendOnce(writer, sequence, delta);
-  const std::unique_lock rows_lock(rows_mutex_);
-  rows_.Apply(delta);
+  return UpsertDelta(net.Take(order));
 }
 
 // REQUIRES: the lock of the writers.
@@ -206,6 +214,43 @@ void EmbeddedTable::Change(std::unique_lock<std::mutex> writing, const Batch& go
   const TableLog::Written written = Write(Consolidate(Join(gone, come)));
   writing.unlock();
   log_.Finish(written);
+  CompactIfDue();
+}
+
+void EmbeddedTable::CompactIfDue() {
+  if (!options_.changes) return;
+  const TableLog::Sizes sizes = log_.sizes();
+  if (sizes.behind <= std::max(options_.compact_bytes, 2 * sizes.base)) return;
+  if (compacting_.exchange(true)) return;
+  if (compactor_.joinable()) compactor_.join();
+  compactor_ = std::thread([this] {
+    try {
+      Compact();
+    } catch (const std::exception& error) {
+      // The log stays as it was; the next write tries again.
+      Log(LogLevel::kWarning, "table", "the log is not compacted",
+          {{"directory", options_.directory}, {"error", std::string_view(error.what())}});
+    }
+    compacting_ = false;
+    compacting_.notify_all();
+  });
+}
+
+void EmbeddedTable::StopCompaction() {
+  while (compacting_.exchange(true)) compacting_.wait(true);
+}
+
+void EmbeddedTable::Compact() {
+  ViewSnapshot snapshot;
+  uint64_t next_row = 0;
+  {
+    const std::lock_guard lock(writers_);
+    snapshot = rows_.Snapshot();
+    next_row = log_.BeginSegment();
+  }
+  std::vector<Batch> rows;
+  snapshot.ForEach([&](Batch batch) { rows.push_back(std::move(batch)); });
+  log_.WriteBase(next_row, rows);
 }
 
 std::vector<Batch> EmbeddedTable::Rows() {

@@ -5,10 +5,12 @@
 // it. The rows are kept once, here, for that, for UPDATE and DELETE, and for queries.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "connectors/table_log.h"
@@ -22,6 +24,8 @@ struct EmbeddedTableOptions {
   std::vector<size_t> key;  // Of a table with a PRIMARY KEY.
   bool changes = false;     // Else rows only come.
   bool sync = true;         // fsync before a write is acknowledged.
+  // The log is compacted when it is longer than this and than twice the rows, in bytes.
+  uint64_t compact_bytes = 4 << 20;
 };
 
 // Thread-safe.
@@ -29,6 +33,7 @@ class EmbeddedTable {
  public:
   // Opens or creates the log and reads the rows. Throws Error(kIo).
   explicit EmbeddedTable(EmbeddedTableOptions options);
+  ~EmbeddedTable();  // Waits for a running compaction.
 
   const EmbeddedTableOptions& options() const { return options_; }
   // Rows ever added; of a table that changes, the rows there are.
@@ -60,20 +65,26 @@ class EmbeddedTable {
   std::vector<Batch> Rows();
 
   // The changes from the start of the log; see TableLog::OpenSource.
-  std::unique_ptr<Source> OpenSource(std::vector<size_t> columns, bool bounded) {
-    return log_.OpenSource(std::move(columns), bounded);
+  std::unique_ptr<Source> OpenSource(std::vector<size_t> columns, TableRead read) {
+    return log_.OpenSource(std::move(columns), read);
   }
+  // Writes down the rows as they are, so that the log before may go.
+  void Compact();
+  // Waits for a running compaction; no other follows. Before the files are removed.
+  void StopCompaction();
 
  private:
   void Load();
   void CheckKeys(const Batch& rows) const;
   Batch DeltaOf(const Batch& rows) const;
   Batch UpsertDelta(const Batch& rows) const;
+  Batch NetDelta(const Batch& changes) const;
   void CheckTakenOut(const Batch& delta) const;
   void CheckNewKeys(const Batch& gone, const Batch& come) const;
   TableLog::Written Write(const Batch& delta, const RequestKey* key = nullptr);
   AppendedRows InsertChanges(const Batch& rows, const RequestKey* key);
   void Apply(const Batch& delta);
+  void CompactIfDue();
 
   const EmbeddedTableOptions options_;
   TableLog log_;
@@ -81,6 +92,8 @@ class EmbeddedTable {
   mutable std::shared_mutex rows_mutex_;  // Guards rows_.
   ViewPartition rows_;                    // Of a table that changes.
   TableLog::Written last_;  // The last record in rows_; guarded like it.
+  std::atomic<bool> compacting_ = false;
+  std::thread compactor_;  // Replaced by who set compacting_.
 };
 
 }  // namespace millrace

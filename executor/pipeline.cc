@@ -174,6 +174,8 @@ std::unique_ptr<PipelineJob> Pipeline::RemoveJob(uint32_t number) {
 void Pipeline::End(PipelineJob& job, PipelineJob::State state) {
   job.state = state;
   job.ended_micros = NowMicros();
+  // Others may be resumed.
+  if (state == PipelineJob::State::kFinished) job.flow->CloseSources();
   next_checkpoint_ = std::min(next_checkpoint_, job.ended_micros);
   if (options_.on_job_ended) options_.on_job_ended(job);
 }

@@ -86,6 +86,7 @@ class TableScan {
   uint64_t rejected() const { return rejected_; }
 
   void OnReady(std::function<void()> f) { source_->OnReady(std::move(f)); }
+  void Close() { source_->Close(); }
   // Positions of all partitions, for a checkpoint; and back.
   std::map<std::string, SourcePosition> Positions() const;
   // A checkpoint takes the positions as they are; it has been sealed.

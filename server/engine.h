@@ -21,6 +21,7 @@ struct EngineOptions {
   size_t batch_rows = 4096;
   size_t step_rows = 65536;                         // What a step takes from one table; jobs that emit changes may take a multiple.
   int64_t checkpoint_interval_micros = 10'000'000;  // 0: only when asked or shutting down.
+  uint64_t compact_bytes = 4 << 20;  // Logs of tables that change are not compacted below.
   bool manual = false;                              // No driver threads: Step() drives (tests).
   size_t memory_limit = 0;  // Bytes of the process; 0: 80 % of the RAM or cgroup.
   std::function<int64_t()> clock = NowMicros;  // Of the pipelines' steps.

@@ -63,15 +63,15 @@ std::string_view NameOf(PipelineJob::State state) {
 
 }  // namespace
 
-DataflowEnvironment Engine::State::Environment(bool bounded_tables) {
+DataflowEnvironment Engine::State::Environment(TableRead read) {
   DataflowEnvironment environment;
   environment.find_view = [this](const std::string& name) -> View* {
     JobRecord* record = FindViewJob(name);
     return record ? record->flow->view() : nullptr;
   };
-  environment.open_embedded = [this, bounded_tables](const Relation& table,
+  environment.open_embedded = [this, read](const Relation& table,
                                                      std::vector<size_t> columns) {
-    return TableOf(table)->OpenSource(std::move(columns), bounded_tables);
+    return TableOf(table)->OpenSource(std::move(columns), read);
   };
   environment.append_embedded = [this](const Relation& table, const std::string& writer,
                                        uint64_t step, const Batch& rows) {
@@ -117,7 +117,8 @@ std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Pla
   job->name = record.name;
   job->started_micros = NowMicros();
   job->restart = StrategyOf(session);
-  job->flow = std::make_unique<Dataflow>(plan, flow_options, Environment(false));
+  const TableRead read = store ? TableRead::kReplayable : TableRead::kFollow;
+  job->flow = std::make_unique<Dataflow>(plan, flow_options, Environment(read));
   record.flow = job->flow.get();
   record.session = session;
   std::set<std::string> upstream;
@@ -314,6 +315,7 @@ void Engine::State::RemoveJob(uint32_t number) {
   bool empty = false;
   pipeline.Between([&] {
     job = pipeline.RemoveJob(number);
+    job->flow->CloseSources();
     empty = pipeline.jobs().empty();
   });
   const uint32_t id = record.pipeline;

@@ -140,7 +140,11 @@ void Engine::State::RestartPipeline(uint32_t id) {
     return;
   }
   old.Between([&] {
-    for (auto& job : made) job->restarts = old.FindJob(job->number)->restarts;
+    for (auto& job : made) {
+      PipelineJob& before = *old.FindJob(job->number);
+      job->restarts = before.restarts;
+      before.flow->CloseSources();  // The new sources hold all until they know where they are.
+    }
   });
   {
     std::unique_lock views_lock(views_mutex);

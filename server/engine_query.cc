@@ -163,7 +163,7 @@ void Engine::State::RunPull(Plan plan, const Run& run, StatementResult* result,
   flow_options.bounded_run = true;
   flow_options.zone = run.session->zone();
   flow_options.base_directory = options.base_directory;
-  DataflowEnvironment environment = Environment(true);
+  DataflowEnvironment environment = Environment(TableRead::kBounded);
   auto rows = Snapshot(plan, result);
   environment.cancelled = [this] { return shutting_down.load(); };
   // Copies: a query may read a view more than once.
@@ -207,7 +207,7 @@ void Engine::State::RunPush(ast::Query& query, const Run& run, StatementResult* 
   flow_options.step_rows = options.step_rows;
   flow_options.zone = run.session->zone();
   flow_options.base_directory = options.base_directory;
-  DataflowEnvironment environment = Environment(false);
+  DataflowEnvironment environment = Environment(TableRead::kFollow);
   environment.find_view = [](const std::string& name) -> View* {
     throw Error(ErrorCode::kUnsupportedFeature,
                 "EMIT CHANGES over the view " + name + " is not supported yet");

@@ -113,6 +113,7 @@ void Engine::State::RestoreEndedStates(Pipeline& pipeline) {
     const std::string message = in.String();
     if (job->state == PipelineJob::State::kFailed) job->error = Error(code, message);
     if (job->state == PipelineJob::State::kFailed) job->flow->ReleaseState();
+    if (job->state == PipelineJob::State::kFinished) job->flow->CloseSources();
     if (job->state != PipelineJob::State::kPaused) job->ended_micros = NowMicros();
   }
 }

@@ -131,7 +131,7 @@ struct Engine::State {
   StatementResult ChangeRows(const ChangeQuery& change, Run& run);  // UPDATE, DELETE
 
   // ---- jobs (engine_jobs.cc)
-  DataflowEnvironment Environment(bool bounded_tables);
+  DataflowEnvironment Environment(TableRead read);
   // Starts the job of a view or an INSERT in the pipeline of the views it reads, or in one of its
   // own.
   JobRecord& StartJob(JobRecord record, const Plan& plan, const Session& session);

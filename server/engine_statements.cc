@@ -258,7 +258,8 @@ StatementResult Engine::State::DropRelation(const ast::Drop& s, const Session& s
         name);
   if (embedded) {
     std::lock_guard tables_lock(tables_mutex);
-    tables.erase(name);
+    // Some statement may still hold it.
+    if (const auto open = tables.extract(name)) open.mapped()->StopCompaction();
     TableLog::Remove(TableDirectory(name));
   }
   std::string kind = "drop_" + what;

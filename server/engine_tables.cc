@@ -65,6 +65,7 @@ std::shared_ptr<EmbeddedTable> Engine::State::TableOf(const Relation& relation) 
     }
     table_options.changes = relation.changes;
     table_options.sync = store && options.sync;
+    table_options.compact_bytes = options.compact_bytes;
     table = std::make_shared<EmbeddedTable>(std::move(table_options));
   }
   return table;

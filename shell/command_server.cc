@@ -25,7 +25,7 @@ constexpr auto kDrain = std::chrono::seconds(5);  // For requests in flight when
 bool Define(const std::string& definition, ServerSettings* settings) {
   constexpr std::string_view kKeys[] = {
       "api.port",  "api.bind-address", "storage.data-dir",    "checkpoint.interval",
-      "log.level", "sql.init-file",    "pipeline.parallelism"};
+      "log.level", "sql.init-file",    "pipeline.parallelism", "tables.compact-bytes"};
   const size_t equals = std::min(definition.find('='), definition.size());
   const std::string key = definition.substr(0, equals);
   const std::string value = definition.substr(std::min(equals + 1, definition.size()));
@@ -44,6 +44,8 @@ bool Define(const std::string& definition, ServerSettings* settings) {
       settings->init_files.push_back(value);
     } else if (key == "pipeline.parallelism") {
       settings->parallelism = std::stoul(value);
+    } else if (key == "tables.compact-bytes") {
+      settings->compact_bytes = std::stoull(value);
     } else {
       std::cerr << "millrace: unknown setting '" << key << "' " << DidYouMean(key, kKeys) << "\n";
       return false;
@@ -84,6 +86,7 @@ bool ReadOptions(const ServerSettings& settings, EngineOptions* options) {
   options->data_directory = settings.data_directory;
   options->partitions = settings.parallelism;
   options->checkpoint_interval_micros = *interval;
+  if (settings.compact_bytes) options->compact_bytes = *settings.compact_bytes;
   return true;
 }
 

@@ -26,6 +26,7 @@ struct ServerSettings {
   std::string log_level = "info";
   size_t parallelism = 0;
   std::string checkpoint_interval = "10s";
+  std::optional<uint64_t> compact_bytes;
   std::vector<std::string> definitions;  // "checkpoint.interval=200 ms"
 };
 

@@ -8,6 +8,8 @@ What must hold:
   - while it runs: totals never fall below what a reader saw before the kill, and a row that a reader
     saw in a view that emits at window close stays as it was, also where late rows make the result
     depend on where steps ended;
+  - a statement that changes rows has happened as a whole or not at all, wherever the kill was, and an
+    acknowledged one has; no reader sees half of one, nor a view ahead of one that it is built on;
   - at the end: every posted row that was acknowledged is there, none is there twice, none is there
     that was never sent; late rows and counted rows add up to all rows; and every other view equals
     the one of an uninterrupted run over the same files and rows.
@@ -98,6 +100,25 @@ CREATE MATERIALIZED VIEW both_sides AS
 SELECT side, k, COUNT(*) AS n
 FROM (SELECT 'event' AS side, k FROM events UNION ALL SELECT 'posted' AS side, k FROM posted)
 GROUP BY side, k;
+
+-- Tables whose rows change, views on views over them, and a table that a job keeps.
+CREATE TABLE account (id INT PRIMARY KEY NOT ENFORCED, owner INT, amount BIGINT);
+CREATE TABLE tag (k INT, v INT) WITH ('append-only' = 'false');
+CREATE TABLE mirror (owner INT PRIMARY KEY NOT ENFORCED, n BIGINT, s BIGINT);
+
+CREATE MATERIALIZED VIEW per_owner AS
+SELECT owner, COUNT(*) AS n, SUM(amount) AS s, MAX(amount) AS most FROM account GROUP BY owner;
+CREATE MATERIALIZED VIEW rich AS SELECT id, amount FROM account WHERE amount > 500;
+CREATE MATERIALIZED VIEW spread AS
+SELECT n, COUNT(*) AS owners, SUM(s) AS s FROM per_owner GROUP BY n;
+CREATE MATERIALIZED VIEW tags AS SELECT k, COUNT(*) AS n, SUM(v) AS s FROM tag GROUP BY k;
+INSERT INTO mirror SELECT owner, n, s FROM per_owner;
+CREATE MATERIALIZED VIEW mirrored AS SELECT owner, n, s FROM mirror;
+
+-- Money only moves: whoever looks sees the same sum. At each start all is as in the beginning.
+CREATE TABLE bank (id INT PRIMARY KEY NOT ENFORCED, amount BIGINT);
+INSERT INTO bank VALUES (0, 100), (1, 100), (2, 100), (3, 100), (4, 100);
+CREATE MATERIALIZED VIEW bank_total AS SELECT COUNT(*) AS n, SUM(amount) AS s FROM bank;
 """
 
 # Views that depend on the input alone, not on where steps ended.
@@ -121,7 +142,8 @@ class Server:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [binary, "server", "--port", str(self.port), "--data-dir", str(home / "data"),
-                 "-D", f"checkpoint.interval={CHECKPOINTS}", "-f", str(init)],
+                 "-D", f"checkpoint.interval={CHECKPOINTS}", "-D", "tables.compact-bytes=2000",
+                 "-f", str(init)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def request(self, method, path, body=None, content_type="application/json"):
@@ -145,6 +167,15 @@ class Server:
         if status != 200:
             raise AssertionError(f"{status} {body}")
         return [tuple(row) for row in body["results"][-1]["rows"]]
+
+    def execute(self, sql):
+        """Runs statements. Raises when it is not known whether they were."""
+        status, body = self.request("POST", "/v1/sql", json.dumps({"sql": sql}))
+        if status >= 500:
+            raise http.client.HTTPException(str(body))
+        if status != 200:
+            raise AssertionError(f"{status} {body}")
+        return body["results"][-1]
 
     def wait_ready(self):
         """Whether it became ready; False when the process ended first."""
@@ -232,6 +263,145 @@ class Poster:
             raise AssertionError(f"{status} {body}")
 
 
+class Keeper:
+    """Changes rows by key, by UPDATE and by DELETE, and knows what the tables hold. The statement
+    that a kill interrupts has happened as a whole or not at all."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.accounts = {}
+        self.tags = collections.Counter()
+        self.doubt = None  # (accounts, tags) if the last statement happened.
+        self.done = 0
+
+    def read(self, server):
+        accounts = {row[0]: row[1:] for row in server.query("SELECT id, owner, amount FROM account")}
+        tags = collections.Counter(server.query("SELECT k, v FROM tag"))
+        return accounts, tags
+
+    def check(self, server):
+        found = self.read(server)
+        allowed = [(self.accounts, self.tags)] + ([self.doubt] if self.doubt else [])
+        if found not in allowed:
+            raise AssertionError(f"the tables hold {found}, not one of {allowed}")
+        self.accounts, self.tags = found
+        self.doubt = None
+
+    def change(self, server):
+        if self.doubt is not None:
+            self.check(server)
+        accounts, tags = dict(self.accounts), collections.Counter(self.tags)
+        action = self.rng.choice([self.upsert, self.upsert, self.upsert, self.post, self.update,
+                                  self.update_key, self.delete, self.add_tags, self.update_tags,
+                                  self.delete_tags, self.move])
+        request = action(accounts, tags)
+        self.doubt = (accounts, +tags)
+        request(server)
+        self.accounts, self.tags = self.doubt
+        self.doubt = None
+        self.done += 1
+
+    def some_rows(self, accounts):
+        rows = [(self.rng.randrange(60), self.rng.randrange(7), self.rng.randrange(1000))
+                for _ in range(self.rng.randrange(1, 9))]
+        for row in rows:
+            accounts[row[0]] = row[1:]
+        return rows
+
+    def upsert(self, accounts, _):
+        values = ", ".join(str(row) for row in self.some_rows(accounts))
+        return lambda server: server.execute(f"INSERT INTO account VALUES {values}")
+
+    def post(self, accounts, _):
+        text = "".join(json.dumps(dict(zip(("id", "owner", "amount"), row))) + "\n"
+                       for row in self.some_rows(accounts))
+
+        def request(server):
+            status, body = server.request("POST", "/v1/tables/account/rows", text,
+                                          "application/x-ndjson")
+            if status >= 500:
+                raise http.client.HTTPException(str(body))
+            assert status == 200, body
+        return request
+
+    def update(self, accounts, _):
+        owner = self.rng.randrange(7)
+        hit = [id for id, (o, _) in accounts.items() if o == owner]
+        for id in hit:
+            accounts[id] = ((owner + accounts[id][1]) % 7, (accounts[id][1] * 7 + 1) % 1000)
+        return self.counted("UPDATE account SET owner = MOD(owner + CAST(amount AS INT), 7), amount = "
+                            f"MOD(amount * 7 + 1, 1000) WHERE owner = {owner}", len(hit))
+
+    def update_key(self, accounts, _):
+        """Keys change places."""
+        low = self.rng.randrange(60)
+        hit = [id for id in accounts if low <= id < low + 5]
+        rows = {2 * low + 4 - id: accounts[id] for id in hit}
+        for id in hit:
+            del accounts[id]
+        accounts.update(rows)
+        return self.counted(f"UPDATE account SET id = {2 * low + 4} - id "
+                            f"WHERE id BETWEEN {low} AND {low + 4}", len(hit))
+
+    def delete(self, accounts, _):
+        rest, owner = self.rng.randrange(4), self.rng.randrange(7)
+        hit = [id for id, (o, amount) in accounts.items() if amount % 4 == rest and o == owner]
+        for id in hit:
+            del accounts[id]
+        return self.counted(f"DELETE FROM account WHERE MOD(amount, 4) = {rest} AND owner = {owner}",
+                            len(hit))
+
+    def add_tags(self, _, tags):
+        rows = [(self.rng.randrange(5), self.rng.randrange(3)) for _ in range(5)]
+        tags.update(rows)
+        return lambda server: server.execute(
+            "INSERT INTO tag VALUES " + ", ".join(str(row) for row in rows))
+
+    def update_tags(self, _, tags):
+        k, n = self.rng.randrange(5), 0
+        for row in [row for row in tags if row[0] == k]:
+            count = tags.pop(row)
+            tags[((k + 1) % 5, row[1])] += count
+            n += count
+        return self.counted(f"UPDATE tag SET k = MOD(k + 1, 5) WHERE k = {k}", n)
+
+    def delete_tags(self, _, tags):
+        v, k = self.rng.randrange(3), self.rng.randrange(5)
+        return self.counted(f"DELETE FROM tag WHERE v = {v} AND k = {k}", tags.pop((k, v), 0))
+
+    def move(self, _, __):
+        a, b = self.rng.sample(range(5), 2)
+        return self.counted(f"UPDATE bank SET amount = amount + CASE id WHEN {a} THEN 3 ELSE -3 END "
+                            f"WHERE id IN ({a}, {b})", 2)
+
+    @staticmethod
+    def counted(sql, expected):
+        def request(server):
+            result = server.execute(sql)
+            assert result["affected_rows"] == expected, (sql, result, expected)
+        return request
+
+    def views(self):
+        """What the views hold when everything was read."""
+        owners = collections.defaultdict(list)
+        for owner, amount in self.accounts.values():
+            owners[owner].append(amount)
+        per_owner = [(o, len(a), sum(a), max(a)) for o, a in owners.items()]
+        spread = collections.defaultdict(list)
+        for row in per_owner:
+            spread[row[1]].append(row[2])
+        tags = collections.defaultdict(list)
+        for row in self.tags.elements():
+            tags[row[0]].append(row[1])
+        return {
+            "per_owner": per_owner,
+            "rich": [(id, a) for id, (_, a) in self.accounts.items() if a > 500],
+            "spread": [(n, len(s), sum(s)) for n, s in spread.items()],
+            "mirrored": [row[:3] for row in per_owner],
+            "tags": [(k, len(v), sum(v)) for k, v in tags.items()],
+        }
+
+
 class Reader:
     """Remembers what it saw, over all lives of the server."""
 
@@ -253,6 +423,17 @@ class Reader:
                 if found.get(key) != values:
                     self.faults.append(f"{view}: {key} was {values} and is {found.get(key)}")
             self.closed[view] = found
+        total = server.query("SELECT * FROM bank_total")
+        if total not in ([], [(5, 500)]):
+            self.faults.append(f"bank_total: {total}")
+        total = server.query("SELECT COUNT(*), SUM(amount) FROM bank")
+        if total not in ([(0, None)], [(5, 500)]):
+            self.faults.append(f"bank: {total}")
+        # Views of one pipeline, in one query.
+        total = server.query("SELECT SUM(s) FROM (SELECT s FROM per_owner UNION ALL "
+                             "SELECT -s AS s FROM spread)")
+        if total not in ([(None,)], [(0,)]):
+            self.faults.append(f"spread is not that of per_owner: {total}")
         self.reads += 1
 
 
@@ -291,7 +472,7 @@ def run_thread(faults, *arguments):
     return thread
 
 
-def one_life(binary, home, init, rng, files, poster, reader, faults):
+def one_life(binary, home, init, rng, files, actors, faults):
     """Starts the server, lets things happen, kills it. Returns how it was killed."""
     server = Server(binary, home, init)
     if rng.random() < 0.15:  # In the middle of starting.
@@ -302,8 +483,11 @@ def one_life(binary, home, init, rng, files, poster, reader, faults):
     if not server.wait_ready():
         raise AssertionError(f"ended with {server.process.returncode} at the start; "
                              f"see {server.log_path}")
+    poster, keeper, reader = actors
     stop = threading.Event()
-    threads = [run_thread(faults, stop, 0.05, random.Random(rng.random()),
+    threads = [run_thread(faults, stop, 0.01, random.Random(rng.random()),
+                          lambda: keeper.change(server)),
+               run_thread(faults, stop, 0.05, random.Random(rng.random()),
                           lambda: poster.post(server)),
                run_thread(faults, stop, 0.2, random.Random(rng.random()),
                           lambda: reader.read(server))]
@@ -359,6 +543,18 @@ def check_posted(checks, server, poster):
     return rows
 
 
+def check_kept(checks, server, keeper):
+    try:
+        keeper.check(server)
+        checks.that(True, "")
+    except AssertionError as error:
+        checks.that(False, str(error))
+    for name, rows in keeper.views().items():
+        found = server.query(f"SELECT * FROM {name}")
+        checks.that(sorted(found) == sorted(rows),
+                    f"{name}: {sorted(found)} instead of {sorted(rows)}")
+
+
 def check_late(checks, server, rows):
     late = server.query("SELECT COUNT(*) FROM tight$late")[0][0]
     counted = sum(row[0] for row in server.query("SELECT n FROM tight"))
@@ -391,13 +587,14 @@ def run(options, home, checks):
     init = home / "init.sql"
     init.write_text(SQL.format(events=files.directory), encoding="utf-8")
     poster, reader, faults = Poster(random.Random(rng.random())), Reader(), []
+    keeper = Keeper(random.Random(rng.random()))
     killed, fresh = home / "killed", home / "fresh"
     killed.mkdir()
     fresh.mkdir()
 
     kills = collections.Counter()
     for number in range(options.rounds):
-        kills[one_life(options.binary, killed, init, rng, files, poster, reader, faults)] += 1
+        kills[one_life(options.binary, killed, init, rng, files, (poster, keeper, reader), faults)] += 1
         checks.that(not faults and not reader.faults,
                     f"round {number}: {(faults + reader.faults)[:3]}")
         faults.clear()
@@ -414,6 +611,7 @@ def run(options, home, checks):
         checks.that(not reader.faults, f"at the end: {reader.faults[:3]}")
         posted = check_posted(checks, server, poster)
         check_late(checks, server, files.rows)
+        check_kept(checks, server, keeper)
         with_kills = views_of(server)
         code = server.terminate()
         checks.that(code == 0, f"SIGTERM: {code}")
@@ -427,7 +625,7 @@ def run(options, home, checks):
                     f"{name}: {difference(without_kills[name], with_kills[name])}")
     print(f"{sum(kills.values())} kills ({', '.join(f'{n} {how}' for how, n in kills.items())}), "
           f"{files.rows} events in {files.files} files, {len(poster.sent)} rows posted, "
-          f"{len(poster.acknowledged)} acknowledged, {reader.reads} reads")
+          f"{len(poster.acknowledged)} acknowledged, {keeper.done} changes, {reader.reads} reads")
 
 
 def main():

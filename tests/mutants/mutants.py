@@ -548,6 +548,14 @@ MUTANTS = [
         "connectors/table_log.cc",
         "if (last != state_->writers.end() && sequence <= last->second) return false;",
         "if (last != state_->writers.end() && sequence < 0 * last->second) return false;")]),
+    ("log_is_cut_before_its_readers", [(
+        "connectors/table_log.cc",
+        "first_row = std::min(first_row, position->base ? position->segment : position->row);",
+        "")]),
+    ("base_begins_a_row_late", [(
+        "executor/embedded_table.cc",
+        "log_.WriteBase(next_row, rows);",
+        "log_.WriteBase(next_row, {rows.begin() + !rows.empty(), rows.end()});")]),
     ("failed_groups_forgotten", [(
         "executor/aggregate_checkpoint.cc",
         "had_errors_ = options_.upsert && AnyGroupFails();",
