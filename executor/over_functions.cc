@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "executor/over_nulls.h"
 #include "functions/registry.h"
 
 namespace millrace {
@@ -14,9 +15,26 @@ OverBound Offset(int64_t rows, bool following) {
   return {.kind = OverBound::Kind::kOffset, .following = following, .rows = rows};
 }
 
-// The frame that the call looks at; of LAG and LEAD, that of their row.
+bool CountsFromEnd(const OverCall& call) {
+  return call.function == "last_value" || call.function == "lag";
+}
+
+// Of a call with IGNORE NULLS: the number of its row among those whose value is not NULL.
+size_t NthOf(const OverCall& call) {
+  const bool one = call.function == "first_value" || call.function == "last_value";
+  return one ? 1 : static_cast<size_t>(call.parameter);
+}
+
+// The frame that the call looks at; of LAG and LEAD, that of their row, or with IGNORE NULLS of all
+// rows on that side.
 OverFrame FrameOf(const OverCall& call) {
   if (call.function != "lag" && call.function != "lead") return call.frame;
+  if (call.ignore_nulls) {
+    const bool lead = call.function == "lead";
+    const OverBound next = Offset(1, lead);
+    const OverBound all{.kind = OverBound::Kind::kUnbounded, .following = lead};
+    return {.rows = true, .begin = lead ? next : all, .end = lead ? all : next};
+  }
   const OverBound bound = Offset(call.parameter, call.function == "lead");
   return {.rows = true, .begin = bound, .end = bound};
 }
@@ -116,7 +134,8 @@ OverFunctions::OverFunctions(const std::vector<OverCall>& calls)
     needs_peers_ |= frame.needs_peers();
     lags_ |= kind == Kind::kRunning && frame.lags();
     carries_ |= frame.running();
-    carries_values_ |= frame.running() && (kind == Kind::kFirst || kind == Kind::kNth);
+    carries_values_ |= frame.running() && (kind == Kind::kFirst || kind == Kind::kNth ||
+                                           call.plan.ignore_nulls);
     if (frame.whole()) uniform_.push_back(call.index);
   }
   carries_ |= numbers_ || runs_;
@@ -137,6 +156,7 @@ std::pair<size_t, size_t> OverFunctions::Reach(const OverRows& rows,
     auto [first, last] = frame.Reach(rows, change);
     // What is behind is told by Refresh.
     if (call.kind == Kind::kRunning || call.kind == Kind::kDistinct) last = change.end;
+    if (call.plan.ignore_nulls) NarrowReach(call, rows, change, &first, &last);
     begin = std::min(begin, first);
     end = std::max(end, last);
   }
@@ -145,6 +165,22 @@ std::pair<size_t, size_t> OverFunctions::Reach(const OverRows& rows,
     end = std::max(end, rows.partition->UpperBound(rows.table->PeerKey(change.row)));
   }
   return {begin, end};
+}
+
+// Rows that have enough others between the change and themselves do not see it.
+void OverFunctions::NarrowReach(const Call& call, const OverRows& rows, const ChangedRows& change,
+                                size_t* first, size_t* last) const {
+  const size_t column = call.plan.arguments[0], nth = NthOf(call.plan);
+  const FrameFinder& frame = frames_[call.frame];
+  if (call.plan.function == "lead") {
+    const auto before = LastNotNull(rows, column, *first, change.begin, nth);
+    if (before.size() == nth) *first = std::max(*first, before.front());
+  } else if (CountsFromEnd(call.plan) && frame.running()) {
+    const bool lag = call.plan.function == "lag";
+    if (frame.lags() && !lag) return;
+    const auto behind = FirstNotNull(rows, column, change.end, *last, nth);
+    if (behind.size() == nth) *last = std::min(*last, behind.back() + lag);
+  }
 }
 
 void OverFunctions::ScanRunning(Chunk* chunk) {
@@ -294,7 +330,46 @@ size_t OverFunctions::PositionOf(const Call& call, const OverRows& rows, size_t 
   return nth < end - begin ? begin + nth : OverRows::kNone;
 }
 
+Column OverFunctions::ValueNotNull(const Call& call, const Chunk& chunk) const {
+  const size_t nth = NthOf(call.plan);
+  const bool from_end = CountsFromEnd(call.plan);
+  const bool carried = chunk.rows.carry && frames_[call.frame].running() &&
+                       chunk.rows.carry->values[call.index];
+  const CarriedNotNull known(call.plan.result, nth, from_end,
+                             carried ? *chunk.rows.carry->values[call.index] : std::string());
+  if (!from_end && known.size() == nth) {  // All frames of later rows begin with it.
+    return known.Values().Take(std::vector<uint32_t>(chunk.size(), 0));
+  }
+  const size_t wanted = from_end ? nth : nth - known.size();
+  const NthNotNull found = FindNthNotNull(chunk.rows, call.plan.arguments[0],
+                                          chunk.frames[call.frame], wanted, from_end);
+  // The rows found, then what was carried, then the defaults.
+  std::vector<Column> parts{chunk.rows.Pick(found.positions, call.plan.arguments[0]),
+                            known.Values()};
+  const size_t defaults = chunk.size() + parts[1].size();
+  if (call.plan.arguments.size() > 1) {
+    const size_t otherwise[] = {call.plan.arguments[1]};
+    parts.push_back(chunk.rows.Columns(chunk.begin, chunk.end, otherwise)[0]);
+  }
+  std::vector<uint32_t> rows(chunk.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    size_t at = i;  // NULL if there is none.
+    if (found.positions[i] == OverRows::kNone) {
+      const bool is_carried = from_end && found.missing[i] <= parts[1].size();
+      if (is_carried) {
+        at = defaults - found.missing[i];
+      } else if (parts.size() > 2) {
+        at = defaults + i;
+      }
+    }
+    rows[i] = static_cast<uint32_t>(at);
+  }
+  for (Column& part : parts) part = part.Flatten();
+  return Concat(parts).Take(rows);
+}
+
 Column OverFunctions::Value(const Call& call, const Chunk& chunk) const {
+  if (call.plan.ignore_nulls) return ValueNotNull(call, chunk);
   const FrameRanges& frames = chunk.frames[call.frame];
   std::vector<size_t> positions(chunk.size());
   for (size_t i = 0; i < positions.size(); ++i) {
@@ -333,12 +408,18 @@ bool OverFunctions::KeepsAll(const Call& call) const {
          (call.kind == Kind::kDistinct || call.kind == Kind::kSliding);
 }
 
+// Whether the last row of a frame is needed itself, and not what is carried of it.
+bool OverFunctions::KeepsLast(const Call& call) const {
+  const bool carried = call.plan.ignore_nulls && frames_[call.frame].running();
+  return call.kind == Kind::kLast && !carried;
+}
+
 int64_t OverFunctions::NeededUntil(const OverRows& rows, const Column& value) const {
   int64_t until = std::numeric_limits<int64_t>::min();
   for (const Call& call : calls_) {
     if (call.kind < Kind::kShift) continue;
     const FrameFinder& frame = frames_[call.frame];
-    const bool always = KeepsAll(call) || (call.kind == Kind::kLast && frame.lags());
+    const bool always = KeepsAll(call) || (KeepsLast(call) && frame.lags());
     until = std::max(until,
                      always ? std::numeric_limits<int64_t>::max() : frame.NeededUntil(rows, value));
   }
@@ -352,7 +433,7 @@ size_t OverFunctions::Passed(const OverRows& rows, size_t known, const Column& p
     const FrameFinder& frame = frames_[call.frame];
     size_t here = KeepsAll(call) ? 0 : frame.Passed(rows, known, passed);
     // The last row before the frame's end may be the frame's last one.
-    if (call.kind == Kind::kLast && frame.lags() && here > 0) --here;
+    if (KeepsLast(call) && frame.lags() && here > 0) --here;
     count = std::min(count, here);
   }
   return count;
@@ -361,6 +442,14 @@ size_t OverFunctions::Passed(const OverRows& rows, size_t known, const Column& p
 void OverFunctions::Carry(const OverRows& rows, size_t count, OverCarry* carry) {
   if (carries_values_) carry->values.resize(calls_.size());
   for (const Call& call : calls_) {
+    if (call.plan.ignore_nulls && frames_[call.frame].running()) {
+      std::optional<std::string>& value = carry->values[call.index];
+      CarriedNotNull known(call.plan.result, NthOf(call.plan), CountsFromEnd(call.plan),
+                           value.value_or(""));
+      known.Add(rows, call.plan.arguments[0], count);
+      value = known.bytes();
+      continue;
+    }
     const bool first = call.kind == Kind::kFirst || call.kind == Kind::kNth;
     if (!first || !frames_[call.frame].running() || carry->values[call.index]) continue;
     const size_t position = PositionOf(call, rows, 0, count);

@@ -100,7 +100,11 @@ class OverFunctions {
   Column Number(const Call& call, const Chunk& chunk) const;
   Column Share(const Call& call, const Chunk& chunk) const;
   Column Value(const Call& call, const Chunk& chunk) const;
+  Column ValueNotNull(const Call& call, const Chunk& chunk) const;
+  void NarrowReach(const Call& call, const OverRows& rows, const ChangedRows& change,
+                   size_t* first, size_t* last) const;
   bool KeepsAll(const Call& call) const;
+  bool KeepsLast(const Call& call) const;
   size_t PositionOf(const Call& call, const OverRows& rows, size_t begin, size_t end) const;
   bool IsCarried(const Call& call, const OverRows& rows) const;
   Column CarriedValue(const Call& call, const Chunk& chunk, Column values) const;

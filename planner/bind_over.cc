@@ -109,7 +109,8 @@ ExprPtr Windows::Bind(const ast::Expr& expr, const BindFunction& bind) {
   const auto known = std::ranges::find_if(calls_, [&](const Call& other) {
     return other.plan.function == call.plan.function &&
            other.plan.parameter == call.plan.parameter &&
-           other.plan.distinct == call.plan.distinct && same_constants(other.plan, other.name) &&
+           other.plan.distinct == call.plan.distinct &&
+           other.plan.ignore_nulls == call.plan.ignore_nulls && same_constants(other.plan, other.name) &&
            SameOrNull(other.filter, call.filter) && SameFrame(other.plan.frame, call.plan.frame) &&
            same_all(other.arguments, call.arguments) && same_all(other.partition, call.partition) &&
            std::ranges::equal(other.order, call.order, same_order);
@@ -181,12 +182,14 @@ void Windows::BindFunctionCall(const ast::FunctionCall& function, const BindFunc
                                Call* call) const {
   const std::string name = Lower(UpperName(function));
   call->plan.function = name;
-  const bool array = name == "array_agg";
-  if (function.nulls == ast::NullTreatment::kIgnore && !array) {
-    ThrowUnsupported("IGNORE NULLS is", call->range);
+  const bool shift = name == "lag" || name == "lead";
+  const bool chooses = shift || Contains(kValues, name) || name == "array_agg";
+  if (function.nulls == ast::NullTreatment::kIgnore && !chooses) {
+    throw Error(ErrorCode::kUnsupportedFeature,
+                fmt::format("{} takes no IGNORE NULLS", UpperName(function)), call->range,
+                "LAG, LEAD, FIRST_VALUE, LAST_VALUE, NTH_VALUE and ARRAY_AGG do");
   }
   if (!function.order_by.empty()) ThrowUnsupported("ORDER BY in a window function is", call->range);
-  const bool shift = name == "lag" || name == "lead";
   const bool ranking =
       shift || name == "ntile" || Contains(kRanks, name) || Contains(kShares, name);
   if (!ranking && !Contains(kValues, name)) return BindAggregate(function, bind, call);
@@ -196,8 +199,13 @@ void Windows::BindFunctionCall(const ast::FunctionCall& function, const BindFunc
                             function.distinct ? "DISTINCT" : "FILTER", UpperName(function)),
                 call->range);
   }
-  if (shift) return BindShift(function, bind, call);
-  if (!ranking) return BindValue(function, bind, call);
+  if (shift || !ranking) {
+    shift ? BindShift(function, bind, call) : BindValue(function, bind, call);
+    // LAG(x, 0) is the row's own value.
+    const bool counts = call->arguments[0]->type.nullable && (!shift || call->plan.parameter > 0);
+    call->plan.ignore_nulls = function.nulls == ast::NullTreatment::kIgnore && counts;
+    return;
+  }
   call->plan.frame = {};
   if (name == "ntile") {
     ExpectArguments(function, 1, 1, call->range);

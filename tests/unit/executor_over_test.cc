@@ -72,7 +72,7 @@ struct Frame {
 struct Call {
   std::string function;  // "sum", …
   std::string argument;  // "", "*", "v", "s"
-  bool distinct = false, filter = false, otherwise = false;
+  bool distinct = false, filter = false, otherwise = false, ignore_nulls = false;
   int64_t parameter = 1;
   std::optional<Frame> frame;
 };
@@ -110,7 +110,8 @@ struct Spec {
       if (c.function == "lag" || c.function == "lead") {
         arguments += fmt::format(", {}{}", c.parameter, c.otherwise ? ", x" : "");
       }
-      sql += fmt::format(", {}({}){} OVER ({})", c.function, arguments,
+      sql += fmt::format(", {}({}){}{} OVER ({})", c.function, arguments,
+                         c.ignore_nulls ? " IGNORE NULLS" : "",
                          c.filter ? " FILTER (WHERE f)" : "", Window(c));
     }
     return sql + " FROM t";
@@ -254,7 +255,14 @@ class Oracle {
       }
     }
     if (f == "lag" || f == "lead") {
-      const int64_t j = f == "lag" ? i - call.parameter : i + call.parameter;
+      const int64_t by = f == "lag" ? -1 : 1;
+      int64_t j = i;
+      for (int64_t left = call.parameter; left > 0 && j >= 0 && j < size();) {
+        j += by;
+        const bool counts = j < 0 || j >= size() || !call.ignore_nulls ||
+                            Argument(at(j), call.argument).has_value();
+        left -= counts;
+      }
       if (j >= 0 && j < size()) return ValueAt(call, j);
       return call.otherwise ? Argument(at(i), "x").value_or("NULL") : "NULL";
     }
@@ -262,7 +270,8 @@ class Oracle {
     const Frame frame = call.frame.value_or(spec_.order.empty() ? whole : Frame{});
     std::vector<int64_t> in;
     for (int64_t j = 0; j < size(); ++j) {
-      if (InFrame(frame, i, j)) in.push_back(j);
+      const bool counts = !call.ignore_nulls || Argument(at(j), call.argument).has_value();
+      if (counts && InFrame(frame, i, j)) in.push_back(j);
     }
     if (!f.ends_with("_value")) return Aggregate(call, in);
     const int64_t nth = f == "first_value"  ? 0
@@ -508,6 +517,12 @@ class RandomRun {
     return frame;
   }
 
+  // What no frame means as well.
+  bool IsUsual(const Frame& frame) const {
+    const Bound::Kind end = spec_.order.empty() ? Bound::kUnboundedFollowing : Bound::kCurrent;
+    return !frame.rows && frame.begin.kind == Bound::kUnboundedPreceding && frame.end.kind == end;
+  }
+
   Call RandomCall() {
     const char* const functions[] = {
         "row_number", "rank",        "dense_rank", "percent_rank", "cume_dist", "ntile", "lag",
@@ -528,11 +543,15 @@ class RandomRun {
     } else if (f == "sum" || f == "avg") {
       call.argument = "v";
     }
+    const bool chooses = f == "lag" || f == "lead" || f.ends_with("_value");
+    // At 0 rows from the row itself it says nothing.
+    call.ignore_nulls = chooses && Pick(2) == 0 && (f.ends_with("_value") || call.parameter > 0);
     const bool aggregate = f == "count" || f == "sum" || f == "avg" || f == "min" || f == "max";
     call.filter = aggregate && Pick(4) == 0;
     call.distinct = aggregate && call.argument != "*" && Pick(5) == 0;
     if (aggregate || f.ends_with("_value")) {
       if (Pick(4) != 0) call.frame = RandomFrame();
+      if (call.frame && IsUsual(*call.frame)) call.frame.reset();
     }
     return call;
   }
