@@ -9,6 +9,7 @@
 #include "executor/slice_aggregate.h"
 #include "executor/sort.h"
 #include "executor/stateless.h"
+#include "planner/aggregate_form.h"
 #include "planner/planner.h"
 #include "types/row_key.h"
 
@@ -335,14 +336,14 @@ const Node& DataflowBuilder::NoteLateness(const Node& node, int64_t late_after) 
 size_t DataflowBuilder::AddOp(const Node& node, const Aggregate& op) {
   if (op.decides_late && op.window_end) {
     const Node& window = NoteLateness(node, op.grace + op.allowed_lateness);
-    if (SliceAggregateOperator::CanRun(op, *node.inputs[0])) return AddSliced(node, op, window);
+    if (RunsOverSlices(op, *node.inputs[0])) return AddSliced(node, op, window);
   }
   emits_changes_ |= !op.emit_on_close;
   const size_t input = Add(*node.inputs[0]);
   const size_t at = AddNode("Aggregate", {input});
   Connect(input, at, 0, ExchangeKeys(op));
   Exchange* exchange = flow_.nodes_[input].outputs.back().exchange.get();
-  if (exchange && PartialAggregate::Applies(op, node.inputs[0]->properties.append_only)) {
+  if (exchange && HasTwoPhases(op, node.inputs[0]->properties.append_only)) {
     exchange->CombineFor(op, node.inputs[0]->schema);
   }
   flow_.nodes_[at].by_clock = op.window_end && node.inputs[0]->properties.window.proctime;

@@ -375,8 +375,9 @@ std::optional<uint64_t> Dataflow::RowsRead(const std::string& table) const {
     if (!node.scan || !node.embedded_scan || node.scanned_table != table) continue;
     const auto positions = node.scan->Positions();
     const auto position = positions.find("");
-    const uint64_t rows =
-        position == positions.end() ? 0 : TablePosition::Parse(position->second).row;
+    const TablePosition at =
+        position == positions.end() ? TablePosition() : TablePosition::Parse(position->second);
+    const uint64_t rows = at.base ? 0 : at.row;  // A base has row numbers of its own.
     least = std::min(least.value_or(rows), rows);
   }
   return least;

@@ -30,22 +30,6 @@ std::vector<uint8_t> RowsThatPass(const Column& keep) {
   return passes;
 }
 
-bool PartialAggregate::Applies(const Aggregate& plan, bool append_only) {
-  if (plan.state_ttl > 0 && !append_only) return false;  // Deletions are looked at one by one.
-  return std::ranges::all_of(plan.calls, [&](const AggregateCall& call) {
-    const AggregateKernel& kernel = call.function.kernel;
-    if (call.weight || kernel.fold || kernel.serialize || !kernel.merge) return false;
-    const bool extreme = call.function.name == "min" || call.function.name == "max";
-    if (call.distinct && !extreme) return false;
-    if (append_only) return true;
-    // Sums of doubles are cleared when no value is left: not to be done to a part of the values.
-    const auto inexact = [](const Type& type) {
-      return type.id == TypeId::kFloat || type.id == TypeId::kDouble;
-    };
-    return kernel.subtract && std::ranges::none_of(call.function.parameters, inexact);
-  });
-}
-
 PartialAggregate::PartialAggregate(Aggregate plan, const Schema& input)
     : plan_(std::move(plan)),
       input_(input),

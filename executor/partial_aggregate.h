@@ -20,9 +20,6 @@ std::vector<uint8_t> RowsThatPass(const Column& keep);
 // One sender's; keeps nothing from batch to batch but whether it pays.
 class PartialAggregate {
  public:
-  // Whether all calls' states can be merged. `append_only`: the input is.
-  static bool Applies(const Aggregate& plan, bool append_only);
-
   PartialAggregate(Aggregate plan, const Schema& input);
 
   // The batch, or its groups: a row for each, with its key in the same columns, and behind the

@@ -28,8 +28,6 @@ struct SliceAggregateOptions {
 
 class SliceAggregateOperator final : public Operator {
  public:
-  // Whether the operator can do this aggregate over these windows; `input` is the aggregate's.
-  static bool CanRun(const Aggregate& plan, const Node& input);
   // The windows' slices, to be assigned in their place.
   static AssignWindows Slices(AssignWindows windows);
 

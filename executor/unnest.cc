@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "state/group_table.h"
 #include "types/row_key.h"
 
 namespace millrace {
@@ -78,6 +79,26 @@ void AppendFields(const Column& elements, std::vector<Column>* columns) {
   }
 }
 
+// Whether two rows' elements at these places are the same.
+bool SameElements(std::span<const Column> collections, uint32_t row, uint32_t place, uint32_t other,
+                  uint32_t other_place, std::string (&scratch)[2]) {
+  for (const Column& collection : collections) {
+    const bool none = place >= LengthOf(collection, row);
+    if (none != (other_place >= LengthOf(collection, other))) return false;
+    if (none) continue;
+    const uint32_t at = collection.at<ListEntry>(row).offset + place;
+    const uint32_t other_at = collection.at<ListEntry>(other).offset + other_place;
+    for (const Column& child : collection.children()) {
+      scratch[0].clear();
+      scratch[1].clear();
+      AppendKeyColumn(child, at, &scratch[0]);
+      AppendKeyColumn(child, other_at, &scratch[1]);
+      if (scratch[0] != scratch[1]) return false;
+    }
+  }
+  return true;
+}
+
 Column Ordinals(std::span<const uint32_t> places) {
   Column column(TypeId::kInteger, places.size());
   for (size_t i = 0; i < places.size(); ++i) {
@@ -134,19 +155,71 @@ void UnnestOperator::EmitElements(const Batch& batch, std::span<const Column> co
   emit(std::move(out));
 }
 
+// So that equal elements give equal rows.
+void UnnestOperator::ClearUnread(Batch* batch) const {
+  for (size_t column : plan_.unread) {
+    batch->columns[column] = MakeNullColumn(input_[column].type, batch->size);
+  }
+}
+
+// Of a row that goes and one that comes, otherwise the same.
+void UnnestOperator::LeaveOutCommon(std::span<const Column> collections, uint32_t gone,
+                                    uint32_t come, std::vector<Part>* parts) const {
+  std::string scratch[2];
+  Part &old_part = (*parts)[gone], &new_part = (*parts)[come];
+  uint32_t shorter = std::min(old_part.end, new_part.end), begin = 0;
+  while (begin < shorter && SameElements(collections, gone, begin, come, begin, scratch)) ++begin;
+  old_part.begin = new_part.begin = begin;
+  // Elements that have moved have other ordinals.
+  if (plan_.with_ordinality && old_part.end != new_part.end) return;
+  while (shorter > begin &&
+         SameElements(collections, gone, old_part.end - 1, come, new_part.end - 1, scratch)) {
+    --shorter, --old_part.end, --new_part.end;
+  }
+}
+
+std::vector<UnnestOperator::Part> UnnestOperator::PartsOf(
+    const Batch& batch, std::span<const Column> collections) const {
+  std::vector<Part> parts(batch.size);
+  for (uint32_t i = 0; i < batch.size; ++i) {
+    for (const Column& collection : collections) {
+      parts[i].end = std::max(parts[i].end, LengthOf(collection, i));
+    }
+    parts[i].none = parts[i].end == 0;
+  }
+  if (batch.append_only() || plan_.unread.empty()) return parts;
+  std::vector<size_t> read;
+  for (size_t column = 0; column < batch.columns.size(); ++column) {
+    if (!std::ranges::binary_search(plan_.unread, column)) read.push_back(column);
+  }
+  const RowKeys keys(batch, read);
+  GroupTable open(sizeof(uint32_t), false);  // The number, from 1 on, of a row without a partner.
+  std::vector<char*> places(batch.size);
+  open.FindOrInsert(keys, places, [](char*, size_t) {});
+  for (uint32_t i = 0; i < batch.size; ++i) {
+    uint32_t& partner = *reinterpret_cast<uint32_t*>(places[i] + GroupTable::kPayload);
+    if (partner == 0 || batch.weight(partner - 1) + batch.weight(i) != 0) {
+      partner = i + 1;
+      continue;
+    }
+    const bool outer = plan_.outer && (parts[i].none || parts[partner - 1].none);
+    if (!outer) LeaveOutCommon(collections, partner - 1, i, &parts);
+    partner = 0;
+  }
+  return parts;
+}
+
 void UnnestOperator::OnBatch(size_t, Batch batch, const StepTime&, const Emit& emit) {
   const std::vector<Column> collections = Evaluate(&batch);
+  const std::vector<Part> parts = PartsOf(batch, collections);
+  ClearUnread(&batch);
   std::vector<uint32_t> rows, places;
   for (uint32_t i = 0; i < batch.size; ++i) {
-    uint32_t length = 0;
-    for (const Column& collection : collections) {
-      length = std::max(length, LengthOf(collection, i));
-    }
-    if (length == 0 && plan_.outer) {
+    if (parts[i].none && plan_.outer) {
       rows.push_back(i);
       places.push_back(kNothing);
     }
-    for (uint32_t place = 0; place < length; ++place) {
+    for (uint32_t place = parts[i].begin; place < parts[i].end; ++place) {
       rows.push_back(i);
       places.push_back(place);
       if (rows.size() < kEmitRows) continue;

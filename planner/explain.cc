@@ -4,6 +4,7 @@
 
 #include "fmt/format.h"
 #include "fmt/ranges.h"
+#include "planner/aggregate_form.h"
 #include "planner/join.h"
 #include "planner/planner.h"
 #include "planner/properties.h"
@@ -387,6 +388,7 @@ class NodeText {
     if (call.aggregate && arguments.empty()) arguments.push_back("*");
     std::string text = fmt::format("{}({}{})", UpperCase(call.function),
                                    call.distinct ? "DISTINCT " : "", fmt::join(arguments, ", "));
+    if (call.ignore_nulls) text += " IGNORE NULLS";
     if (call.filter) text += fmt::format(" FILTER (WHERE {})", inputs_[*call.filter]);
     const bool framed = call.aggregate || call.function.ends_with("_value");
     if (!framed) return text;
@@ -598,6 +600,16 @@ std::string StateText(const Node& node, bool pull) {
   return "";
 }
 
+// How a continuous query does it.
+std::string FormText(const Node& node) {
+  const auto* aggregate = std::get_if<Aggregate>(&node.op);
+  if (aggregate == nullptr) return "";
+  const Node& input = *node.inputs[0];
+  if (RunsOverSlices(*aggregate, input)) return " [over slices]";
+  const bool two_phases = HasTwoPhases(*aggregate, input.properties.append_only);
+  return two_phases ? " [two phases where groups repeat]" : "";
+}
+
 std::string PropertiesText(const Node& node, bool pull) {
   const Properties& p = node.properties;
   std::string text;
@@ -625,7 +637,8 @@ class TreeText {
     const auto known = std::ranges::find(commons_, scan ? scan->common.get() : nullptr);
     const size_t common = static_cast<size_t>(known - commons_.begin()) + 1;
     text_.append(2 * depth, ' ');
-    text_ += NodeText(node, common).Text() + PropertiesText(node, pull_) +
+    text_ += NodeText(node, common).Text() + (pull_ ? "" : FormText(node)) +
+             PropertiesText(node, pull_) +
              (scan && known != commons_.end() ? " [see above]\n" : "\n");
     if (scan && known == commons_.end()) {
       commons_.push_back(scan->common.get());

@@ -242,6 +242,8 @@ struct OverCall {
   int64_t parameter = 0;          // LAG, LEAD: how many rows; NTILE: buckets; NTH_VALUE: which row.
   std::optional<size_t> filter;   // Input BOOLEAN column.
   bool distinct = false;
+  // Of LAG, LEAD, FIRST_, LAST_ and NTH_VALUE: rows whose value is NULL do not count.
+  bool ignore_nulls = false;
   OverFrame frame;  // Of aggregates and FIRST_, LAST_ and NTH_VALUE.
   Type result;
 };
@@ -277,6 +279,9 @@ struct Unnest {
   std::vector<ExprPtr> collections;
   bool with_ordinality = false;
   bool outer = false;
+  // Input columns, ascending, that nothing above reads, such as the collections: what they hold in
+  // the output does not matter.
+  std::vector<size_t> unread;
 };
 // GROUP BY over session windows of append-only input by `keys`, with calls that can be merged:
 // keeps no rows. Output: window_start, window_end, window_time, the keys, the calls.

@@ -215,8 +215,17 @@ struct Pruner {
 Places Pruner::operator()(Unnest& unnest) {
   const size_t old = inputs();
   Needs below(needs.begin(), needs.begin() + static_cast<ptrdiff_t>(old));
+  std::vector<size_t> unread;
+  for (size_t c = 0; c < old; ++c) {
+    if (!needs[c].used) unread.push_back(c);
+  }
   for (const ExprPtr& collection : unnest.collections) Collect(collection, &below);
   Places places = Prune(input(), std::move(below));
+  unnest.unread.clear();
+  for (size_t c : unread) {
+    if (places[c] != kGone) unnest.unread.push_back(places[c]);
+  }
+  std::ranges::sort(unnest.unread);
   for (ExprPtr& collection : unnest.collections) collection = Move(collection, places);
   Schema schema = self().inputs[0]->schema;
   for (size_t c = old; c < self().schema.size(); ++c) {

@@ -74,12 +74,13 @@ bool Same(const OverFrame& a, const OverFrame& b) {
 }
 
 bool Same(const OverCall& a, const OverCall& b) {
-  const auto& [function, aggregate, arguments, parameter, filter, distinct, frame, result] = a;
+  const auto& [function, aggregate, arguments, parameter, filter, distinct, ignore_nulls, frame,
+               result] = a;
   const bool same_aggregate = aggregate ? b.aggregate && Same(*aggregate, *b.aggregate)
                                         : !b.aggregate.has_value();
   return function == b.function && same_aggregate && arguments == b.arguments &&
          parameter == b.parameter && filter == b.filter && distinct == b.distinct &&
-         Same(frame, b.frame) && result.SameAs(b.result);
+         ignore_nulls == b.ignore_nulls && Same(frame, b.frame) && result.SameAs(b.result);
 }
 
 bool Same(const std::vector<OverCall>& a, const std::vector<OverCall>& b) {
@@ -173,9 +174,9 @@ bool SameOp(const SetMinus& a, const SetMinus& b) {
   return intersect == b.intersect && all == b.all;
 }
 bool SameOp(const Unnest& a, const Unnest& b) {
-  const auto& [collections, with_ordinality, outer] = a;
+  const auto& [collections, with_ordinality, outer, unread] = a;
   return Same(collections, b.collections) && with_ordinality == b.with_ordinality &&
-         outer == b.outer;
+         outer == b.outer && unread == b.unread;
 }
 bool SameOp(const MatchRecognize& a, const MatchRecognize& b) {
   const auto& [partition, order, pattern, slots, measures, skip, skip_to, within, proctime,

@@ -65,6 +65,7 @@ class Reporter {
  public:
   explicit Reporter(const std::string& directory) : store_(CheckStore(directory)) {
     CheckLogs(directory, "tables", ".log", &logs_);
+    CheckLogs(directory, "tables", ".base", &logs_);
     CheckLogs(directory, "journal", ".log", &logs_);
     CheckLogs(directory, "sinks", ".out", &logs_);
   }

@@ -556,6 +556,22 @@ MUTANTS = [
         "executor/embedded_table.cc",
         "log_.WriteBase(next_row, rows);",
         "log_.WriteBase(next_row, {rows.begin() + !rows.empty(), rows.end()});")]),
+    ("elements_that_moved_keep_their_ordinals", [(
+        "executor/unnest.cc",
+        "if (plan_.with_ordinality && old_part.end != new_part.end) return;",
+        "")]),
+    ("unread_collections_are_given", [(
+        "executor/unnest.cc",
+        "batch->columns[column] = MakeNullColumn(input_[column].type, batch->size);",
+        "")]),
+    ("carried_values_are_not_dropped", [(
+        "executor/over_nulls.cc",
+        "const size_t most = from_end_ ? nth_ : 1;",
+        "const size_t most = from_end_ ? nth_ + 1 : 1;")]),
+    ("a_change_reaches_a_value_too_few", [(
+        "executor/over_functions.cc",
+        "*last = std::min(*last, behind.back() + lag);",
+        "*last = std::min(*last, behind.back());")]),
     ("failed_groups_forgotten", [(
         "executor/aggregate_checkpoint.cc",
         "had_errors_ = options_.upsert && AnyGroupFails();",
