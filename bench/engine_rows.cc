@@ -1,48 +1,20 @@
 // Rows that are SQL files run by an engine of their own.
-#include <fstream>
 #include <iostream>
-#include <sstream>
+#include <set>
 
-#include "base/json_text.h"
+#include "bench/engine_run.h"
 #include "bench/kernels.h"
-#include "bench/measure.h"
 #include "bench/rows.h"
-#include "server/engine.h"
 
 namespace millrace::bench {
 namespace {
 
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in) throw Error(ErrorCode::kIo, "cannot read " + path.string());
-  return text.str();
-}
-
-std::string Replace(std::string text, std::string_view name, const std::string& value) {
-  for (size_t at; (at = text.find(name)) != std::string::npos;)
-    text.replace(at, name.size(), value);
-  return text;
-}
-
-void Execute(Engine& engine, const std::string& sql) {
-  const ExecuteResult result = engine.Execute(sql, {});
-  if (result.error) throw *result.error;
-}
-
-// Runs `sql`, whose jobs read bounded sources, to their end.
 Cost RunSql(const Setup& setup, const std::string& tables, const std::string& sql,
             size_t partitions) {
   EngineOptions options;
   options.base_directory = setup.scratch;
   options.partitions = partitions;
-  Engine engine(options);
-  Execute(engine, tables);
-  return Measure([&] {
-    Execute(engine, sql);
-    if (!engine.WaitFinished()) throw Error(ErrorCode::kInternal, "the job failed");
-  });
+  return bench::RunSql(options, tables, sql);
 }
 
 // Nexmark's tables and sinks, with so many events, 100,000 a second of event time.
@@ -95,25 +67,22 @@ void WriteBids(const Setup& setup) {
          ReadFile(setup.sql / "json_write.sql"), 1);
 }
 
-namespace {
-
-// The part files, one after another, and the padding.
-std::string ReadAllBids(const Setup& setup, size_t* rows) {
-  std::string lines;
+std::string ReadBidLines(const Setup& setup) {
+  // In the order of their times.
+  std::set<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(setup.scratch / "bids")) {
-    lines += ReadFile(entry.path());
+    files.insert(entry.path());
   }
-  *rows = static_cast<size_t>(std::ranges::count(lines, '\n'));
-  lines.append(64, ' ');
+  std::string lines;
+  for (const auto& file : files) lines += ReadFile(file);
   return lines;
 }
 
-}  // namespace
-
 void JsonRow(const Setup& setup) {
-  size_t rows = 0;
-  const std::string lines = ReadAllBids(setup, &rows);
-  const size_t bytes = lines.size() - 64;
+  std::string lines = ReadBidLines(setup);
+  const auto rows = static_cast<size_t>(std::ranges::count(lines, '\n'));
+  const size_t bytes = lines.size();
+  lines.append(64, ' ');  // What the parser may read behind the end.
   std::cerr << rows << " bids of " << bytes / rows << " bytes\n";
   Compare({.name = "NDJSON bids, TUMBLE 10 s count per auction",
            .unit = "million rows per CPU second",

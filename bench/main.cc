@@ -47,6 +47,10 @@ std::map<std::string, std::function<void(const Setup&)>> Rows() {
   rows["json"] = JsonRow;
   rows["json1"] = [](const Setup& setup) { JsonPartitionsRow(setup, 1); };
   rows["json2"] = [](const Setup& setup) { JsonPartitionsRow(setup, 2); };
+  rows["kafka_load"] = KafkaLoad;
+  rows["kafka"] = KafkaRows;
+  rows["kafka_ticks"] = KafkaTicks;
+  rows["kafka_pace"] = KafkaPace;
   rows["checkpoint"] = CheckpointRow;
   rows["join"] = [](const Setup& setup) { JoinRow(setup, false); };
   rows["join_checkpoints"] = [](const Setup& setup) { JoinRow(setup, true); };

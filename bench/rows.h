@@ -30,5 +30,12 @@ void JsonRow(const Setup& setup);
 // Makes DIR/bids.json; and reads it on so many partitions, printing rows and seconds.
 void WriteBids(const Setup& setup);
 void JsonPartitionsRow(const Setup& setup, size_t partitions);
+std::string ReadBidLines(const Setup& setup);  // What WriteBids made.
+
+// Over a broker, whose address the environment has in MILLRACE_BENCH_BROKERS.
+void KafkaLoad(const Setup& setup);  // The bids into the topic `bids`, on two partitions.
+void KafkaRows(const Setup& setup);  // Against a bare reader.
+void KafkaTicks(const Setup& setup);  // Makes the topic `ticks`.
+void KafkaPace(const Setup& setup);  // 20,000 messages a second into it.
 
 }  // namespace millrace::bench

@@ -59,9 +59,6 @@ void KafkaQueueDeleter::operator()(rd_kafka_queue_s* queue) const { rd_kafka_que
 void KafkaListDeleter::operator()(rd_kafka_topic_partition_list_s* list) const {
   rd_kafka_topic_partition_list_destroy(list);
 }
-void KafkaMessageDeleter::operator()(rd_kafka_message_s* message) const {
-  rd_kafka_message_destroy(message);
-}
 
 std::vector<std::string> CheckKafkaProperties(const Options& options, KafkaRole role) {
   MakeConf(options, role);

@@ -29,13 +29,9 @@ struct KafkaQueueDeleter {
 struct KafkaListDeleter {
   void operator()(rd_kafka_topic_partition_list_s* list) const;
 };
-struct KafkaMessageDeleter {
-  void operator()(rd_kafka_message_s* message) const;
-};
 using KafkaTopic = std::unique_ptr<rd_kafka_topic_s, KafkaTopicDeleter>;
 using KafkaQueue = std::unique_ptr<rd_kafka_queue_s, KafkaQueueDeleter>;
 using KafkaList = std::unique_ptr<rd_kafka_topic_partition_list_s, KafkaListDeleter>;
-using KafkaMessage = std::unique_ptr<rd_kafka_message_s, KafkaMessageDeleter>;
 
 // Throws Error(kInvalidOption) at the option that librdkafka does not take; returns notices of
 // options without effect. Starts nothing.

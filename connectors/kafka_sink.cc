@@ -65,7 +65,7 @@ class DirectSink final : public Sink {
         poller_([this] { Serve(); }) {}
 
   ~DirectSink() override {
-    Close();
+    Deliver();
     stopping_ = true;
     poller_.join();
     // The blocks must outlive what librdkafka sends from them.
@@ -129,6 +129,14 @@ class DirectSink final : public Sink {
   }
 
   void Close() override {
+    Deliver();
+    std::lock_guard lock(mutex_);
+    if (error_) throw *error_;
+  }
+
+ private:
+  // Waits for what is on its way, if the broker is there.
+  void Deliver() {
     const auto deadline = std::chrono::steady_clock::now() + kFlushAtEnd;
     while (std::chrono::steady_clock::now() < deadline && client_.notice().empty()) {
       Produce();
@@ -140,7 +148,6 @@ class DirectSink final : public Sink {
     }
   }
 
- private:
   struct Block {
     std::string bytes;
     std::string_view unsent;

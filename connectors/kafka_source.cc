@@ -7,21 +7,18 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
-#include <deque>
 
 #include "base/clock.h"
 #include "connectors/builtin.h"
+#include "connectors/kafka_block.h"
 #include "connectors/kafka_client.h"
 #include "connectors/kafka_offsets.h"
 #include "connectors/kafka_watcher.h"
 #include "connectors/wakeup.h"
-#include "types/row_key.h"
 
 namespace millrace {
 namespace {
 
-constexpr size_t kPadding = 64;  // Of RecordBlock.
 constexpr int kReplayMillis = 100;
 constexpr size_t kMostMessages = 8192;  // Of one poll.
 
@@ -55,89 +52,44 @@ struct Reader {
   bool started = false;
   KafkaTopic topic;
   KafkaQueue queue;
-  std::deque<KafkaMessage> held;  // Read, but behind the end of a replayed step.
+  std::unique_ptr<KafkaBlock> held;  // A message read that is behind the end of a replayed step.
+  int64_t held_offset = 0;
+  size_t block_bytes = 0;  // Expected, from the last block.
   std::atomic<int64_t> next = 0, end = 0, last_millis = 0;  // For Status().
 };
 
-std::string TimestampTypeName(rd_kafka_timestamp_type_t type) {
-  if (type == RD_KAFKA_TIMESTAMP_CREATE_TIME) return "CreateTime";
-  return type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? "LogAppendTime" : "NoTimestampType";
-}
+// What one call of librdkafka hands over: messages of a partition, up to so many and before `limit`.
+struct Intake {
+  rd_kafka_t* client;
+  size_t most;
+  std::optional<int64_t> limit;
+  int64_t offset;  // The next record to read.
+  KafkaBlock block;
+  std::unique_ptr<KafkaBlock> held;  // The first message at or behind the limit.
+  int64_t held_offset = 0;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::string error_text;
 
-StringRef Text(std::string_view text, Arena* heap) {
-  return text.size() <= StringRef::kInline ? StringRef(text) : StringRef(heap->Copy(text));
-}
-
-// The headers of the messages, as MAP<STRING, BYTES>.
-Column HeadersColumn(const std::vector<KafkaMessage>& messages, Arena* heap) {
-  const Type type = Type::MakeMap(TypeId::kString, TypeId::kBytes);
-  std::vector<std::pair<std::string_view, Bytes>> entries;
-  Column column = MakeColumn(type, messages.size());
-  for (size_t i = 0; i < messages.size(); ++i) {
-    rd_kafka_headers_t* headers = nullptr;
-    const auto first = static_cast<uint32_t>(entries.size());
-    if (rd_kafka_message_headers(messages[i].get(), &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      const char* name = nullptr;
-      const void* value = nullptr;
-      size_t size = 0;
-      for (size_t k = 0; rd_kafka_header_get_all(headers, k, &name, &value, &size) ==
-                         RD_KAFKA_RESP_ERR_NO_ERROR;
-           ++k) {
-        const std::string_view bytes(value ? static_cast<const char*>(value) : "", size);
-        entries.emplace_back(heap->Copy(name), Bytes{Text(bytes, heap)});
-      }
+  void Take(rd_kafka_message_t& message) noexcept {
+    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      // Behind what is no record of the table, such as a transaction's marks.
+      offset = std::max(offset, limit ? std::min(message.offset, *limit) : message.offset);
+    } else if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      error = message.err;
+      error_text = rd_kafka_message_errstr(&message);
+    } else if (limit && message.offset >= *limit) {
+      offset = std::max(offset, *limit);
+      held_offset = message.offset;
+      held = std::make_unique<KafkaBlock>(block.metadata(), 1, message.len + message.key_len);
+      held->Add(message);
+    } else {
+      offset = std::max(offset, message.offset + 1);
+      block.Add(message);
     }
-    column.mutable_data<ListEntry>()[i] = {first, static_cast<uint32_t>(entries.size()) - first};
+    // What was not handed over stays in the queue.
+    if (held || error != RD_KAFKA_RESP_ERR_NO_ERROR || block.size() >= most) rd_kafka_yield(client);
   }
-  Column keys = MakeColumn(TypeId::kString, entries.size());
-  Column values = MakeColumn(TypeId::kBytes, entries.size());
-  for (size_t k = 0; k < entries.size(); ++k) {
-    keys.mutable_data<StringRef>()[k] = Text(entries[k].first, heap);
-    values.mutable_data<Bytes>()[k] = entries[k].second;
-  }
-  column.mutable_children() = {std::move(keys), std::move(values)};
-  return column;
-}
-
-template <class T, class F>
-Column ColumnOf(const Type& type, const std::vector<KafkaMessage>& messages, F value) {
-  Column column = MakeColumn(type, messages.size());
-  for (size_t i = 0; i < messages.size(); ++i) {
-    column.mutable_data<T>()[i] = value(*messages[i]);
-  }
-  return column;
-}
-
-Column MetadataColumnOf(const std::string& key, const KafkaPartition& partition,
-                        const std::vector<KafkaMessage>& messages) {
-  auto heap = std::make_shared<Arena>();
-  Column column;
-  if (key == "topic") {
-    column = Column::Constant(Text(partition.topic, heap.get()), messages.size());
-  } else if (key == "partition") {
-    column = Column::Constant(partition.number, messages.size());
-  } else if (key == "offset") {
-    column = ColumnOf<int64_t>(TypeId::kBigInt, messages, [](auto& m) { return m.offset; });
-  } else if (key == "timestamp") {
-    column = ColumnOf<TimestampLtz>(Type::MakeTimestampLtz(3), messages, [](auto& m) {
-      return TimestampLtz{rd_kafka_message_timestamp(&m, nullptr) * kMicrosPerMilli};
-    });
-  } else if (key == "timestamp-type") {
-    column = ColumnOf<StringRef>(TypeId::kString, messages, [&](auto& m) {
-      rd_kafka_timestamp_type_t type;
-      rd_kafka_message_timestamp(&m, &type);
-      return Text(TimestampTypeName(type), heap.get());
-    });
-  } else if (key == "leader-epoch") {
-    column = Column::ConstantNull(TypeId::kInteger, messages.size());
-  } else if (key == "headers") {
-    column = HeadersColumn(messages, heap.get());
-  } else {
-    column = ColumnOf<bool>(TypeId::kBoolean, messages, [](auto& m) { return m.payload != nullptr; });
-  }
-  column.KeepAlive(heap);
-  return column;
-}
+};
 
 class KafkaSource final : public Source {
  public:
@@ -187,9 +139,8 @@ class KafkaSource final : public Source {
   SourceBatch Poll(size_t i, size_t max_rows) override {
     Reader& reader = *readers_[i];
     Start(&reader);
-    std::vector<KafkaMessage> messages;
-    if (!AtEnd(reader)) messages = Take(&reader, std::min(Allowed(max_rows), kMostMessages), 0);
-    SourceBatch batch = MakeBatch(&reader, std::move(messages), reader.position.stop);
+    const size_t most = AtEnd(reader) ? 0 : std::min(Allowed(max_rows), kMostMessages);
+    SourceBatch batch = Take(&reader, most, reader.position.stop, 0);
     batch.end = AtEnd(reader);
     if (batch.end) Stop(&reader);
     return batch;
@@ -202,8 +153,7 @@ class KafkaSource final : public Source {
     Start(&reader);
     SourceBatch batch;
     if (reader.position.offset < target.offset) {
-      batch = MakeBatch(&reader, Take(&reader, std::min(max_rows, kMostMessages), kReplayMillis),
-                        target.offset);
+      batch = Take(&reader, std::min(max_rows, kMostMessages), target.offset, kReplayMillis);
     }
     if (reader.position.offset >= target.offset) {
       reader.position.offset = target.offset;
@@ -291,7 +241,7 @@ class KafkaSource final : public Source {
   }
 
   static void Stop(Reader* reader) {
-    reader->held.clear();
+    reader->held.reset();
     if (!reader->started) return;
     rd_kafka_queue_cb_event_enable(reader->queue.get(), nullptr, nullptr);
     rd_kafka_consume_stop(reader->topic.get(), reader->partition.number);
@@ -300,107 +250,56 @@ class KafkaSource final : public Source {
     reader->started = false;
   }
 
-  std::vector<KafkaMessage> Take(Reader* reader, size_t most, int wait_millis) {
-    std::vector<KafkaMessage> messages;
-    while (!reader->held.empty() && messages.size() < most) {
-      messages.push_back(std::move(reader->held.front()));
-      reader->held.pop_front();
+  // Up to `most` messages before `limit`. Moves the position.
+  SourceBatch Take(Reader* reader, size_t most, std::optional<int64_t> limit, int wait_millis) {
+    Intake intake{client_.get(), most, limit, reader->position.offset,
+                  KafkaBlock(&metadata_, most, most == 0 ? 0 : reader->block_bytes)};
+    if (reader->held && most > 0) {
+      TakeHeld(reader, &intake);
+    } else if (most > 0) {
+      rd_kafka_consume_callback_queue(
+          reader->queue.get(), wait_millis,
+          [](rd_kafka_message_t* message, void* to) { static_cast<Intake*>(to)->Take(*message); },
+          &intake);
+      reader->held = std::move(intake.held);
+      reader->held_offset = intake.held_offset;
     }
-    if (!messages.empty() || most == 0) return messages;
-    taken_messages_.resize(most);
-    // Waits for all of them if it waits at all: so it first asks for one.
-    ssize_t count = rd_kafka_consume_batch_queue(reader->queue.get(), wait_millis,
-                                                 taken_messages_.data(), wait_millis > 0 ? 1 : most);
-    if (wait_millis > 0 && count == 1 && most > 1) {
-      count += std::max<ssize_t>(0, rd_kafka_consume_batch_queue(
-                                        reader->queue.get(), 0, taken_messages_.data() + 1,
-                                        most - 1));
-    }
-    for (ssize_t k = 0; k < count; ++k) {
-      messages.emplace_back(taken_messages_[static_cast<size_t>(k)]);
-    }
-    return messages;
-  }
-
-  // Of what was read the messages before `limit`; later ones are held. Moves the position.
-  SourceBatch MakeBatch(Reader* reader, std::vector<KafkaMessage> read,
-                        std::optional<int64_t> limit) {
-    std::vector<KafkaMessage> messages;
-    for (auto& message : read) {
-      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        // Behind what is no record of the table, such as a transaction's marks.
-        Advance(reader, limit ? std::min(message->offset, *limit) : message->offset);
-      } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        HandleError(reader, *message);
-      } else if (limit && message->offset >= *limit) {
-        Advance(reader, *limit);
-        reader->held.push_back(std::move(message));
-      } else {
-        Advance(reader, message->offset + 1);
-        messages.push_back(std::move(message));
-      }
-    }
+    Advance(reader, intake.offset);
     SourceBatch batch;
-    if (!messages.empty()) batch.block = MakeBlock(reader, messages);
-    taken_ += messages.size();
+    if (intake.block.size() > 0) {
+      taken_ += intake.block.size();
+      reader->last_millis = intake.block.last_millis();
+      reader->block_bytes = intake.block.bytes() + intake.block.bytes() / 8;
+      batch.block =
+          intake.block.Finish(reader->partition.topic, reader->partition.number, reader->name);
+    }
+    if (intake.error != RD_KAFKA_RESP_ERR_NO_ERROR) HandleError(reader, intake);
     reader->announced = true;
     batch.next = KafkaPositionText(reader->position);
     return batch;
   }
 
+  static void TakeHeld(Reader* reader, Intake* intake) {
+    if (intake->limit && reader->held_offset >= *intake->limit) {
+      intake->offset = std::max(intake->offset, *intake->limit);
+      return;
+    }
+    intake->block = std::move(*reader->held);
+    intake->offset = reader->held_offset + 1;
+    reader->held.reset();
+  }
+
   static void Advance(Reader* reader, int64_t offset) {
-    reader->position.offset = std::max(reader->position.offset, offset);
-    reader->next = reader->position.offset;
+    reader->position.offset = offset;
+    reader->next = offset;
     if (offset > reader->end) reader->end = offset;
   }
 
-  RecordBlock MakeBlock(Reader* reader, const std::vector<KafkaMessage>& messages) const {
-    size_t bytes = kPadding;
-    bool keys = false, nulls = false;
-    for (const auto& m : messages) {
-      bytes += m->len + m->key_len;
-      keys |= m->key != nullptr;
-      nulls |= m->payload == nullptr;
-    }
-    std::shared_ptr<char[]> data(new char[bytes]);
-    std::memset(data.get() + bytes - kPadding, 0, kPadding);
-    RecordBlock block;
-    block.data = data.get();
-    block.origin = reader->name;
-    block.first_position = static_cast<uint64_t>(messages.front()->offset);
-    block.arrival_micros = NowMicros();
-    block.records.reserve(messages.size());
-    uint64_t at = 0;
-    const auto copy = [&](const void* from, size_t size) {
-      if (size > 0) std::memcpy(data.get() + at, from, size);
-      at += size;
-      return std::pair(at - size, static_cast<uint32_t>(size));
-    };
-    const bool gaps = messages.back()->offset - messages.front()->offset !=
-                      static_cast<int64_t>(messages.size()) - 1;
-    for (const auto& m : messages) {
-      block.records.push_back(copy(m->payload, m->len));
-      if (keys) {
-        block.keys.push_back(copy(m->key, m->key_len));
-        if (m->key == nullptr) block.keys.back().second = RecordBlock::kNoKey;
-      }
-      if (nulls) block.nulls.push_back(m->payload == nullptr);
-      if (gaps) block.positions.push_back(static_cast<uint64_t>(m->offset));
-      block.times.push_back(rd_kafka_message_timestamp(m.get(), nullptr) * kMicrosPerMilli);
-    }
-    block.owner = data;
-    for (const std::string& key : metadata_) {
-      block.metadata.push_back(MetadataColumnOf(key, reader->partition, messages));
-    }
-    reader->last_millis = rd_kafka_message_timestamp(messages.back().get(), nullptr);
-    return block;
-  }
-
-  void HandleError(Reader* reader, const rd_kafka_message_t& message) {
-    const bool gone = message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
-                      message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+  void HandleError(Reader* reader, const Intake& intake) {
+    const bool gone = intake.error == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+                      intake.error == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
     if (!gone) {
-      client_.SetNotice(*reader->name + ": " + rd_kafka_message_errstr(&message));
+      client_.SetNotice(*reader->name + ": " + intake.error_text);
       return;
     }
     int64_t low = 0, high = 0;
@@ -428,7 +327,6 @@ class KafkaSource final : public Source {
   const int64_t started_micros_;
   uint64_t taken_ = 0;
   bool any_sought_ = false;
-  std::vector<rd_kafka_message_t*> taken_messages_;
   Wakeup wakeup_;
   mutable std::mutex readers_mutex_;  // Guards the list for Status(); the driver changes it.
   std::vector<std::unique_ptr<Reader>> readers_;

@@ -336,18 +336,26 @@ void Engine::State::RemoveJob(uint32_t number) {
 
 bool Engine::State::WaitFor(uint32_t number) {
   // Jobs end on their drivers' threads; the state is looked at between steps.
+  bool sealed = false;
   while (!shutting_down) {
     {
       std::lock_guard lock(mutex);
       auto it = jobs.find(number);
       if (it == jobs.end()) return true;
       Pipeline& pipeline = PipelineOf(it->second);
-      const PipelineJob::State state =
-          pipeline.Between([&] { return pipeline.FindJob(number)->state; });
+      bool delivered = true;  // What it wrote has left.
+      const PipelineJob::State state = pipeline.Between([&] {
+        const PipelineJob& job = *pipeline.FindJob(number);
+        const bool finished = job.state == PipelineJob::State::kFinished;
+        delivered = options.manual || !finished || job.flow->SinksDrained();
+        return job.state;
+      });
       const bool runs =
           state == PipelineJob::State::kRunning || state == PipelineJob::State::kRestarting;
-      if (!runs) return state != PipelineJob::State::kFailed;
-      if (options.manual || !it->second.ends) return true;
+      if (!runs && delivered) return state != PipelineJob::State::kFailed;
+      if (runs && (options.manual || !it->second.ends)) return true;
+      // Some sinks send behind a checkpoint.
+      if (!runs && !std::exchange(sealed, true)) pipeline.Checkpoint();
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

@@ -25,7 +25,7 @@ LADDER = {
 OWNERS = [
     (r"antlr4-runtime\.h|Millrace(Lexer|Parser)\w*\.h", r"parser/.*"),
     (r"leveldb/.*", r"state/.*"),
-    (r"(librdkafka/)?rdkafka.*", r"connectors/kafka_\w+\.cc|tests/kafka/\w+\.cc"),
+    (r"(librdkafka/)?rdkafka.*", r"(connectors|bench)/kafka_\w+\.cc|tests/kafka/\w+\.cc"),
     (r"simdjson\.h", r"connectors/json_\w+\.cc|bench/kernel_\w+\.cc"),
     (r"httplib\.h", r"server/http_server\.cc|connectors/http_client\.cc|shell/.*"),
     (r"nlohmann/json\.hpp", r"(server|shell)/\w+\.cc"),
