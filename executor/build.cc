@@ -93,6 +93,7 @@ std::optional<std::vector<size_t>> ViewExchangeKey(const ViewSpec& spec) {
 }
 
 void DataflowBuilder::Build(const Plan& plan) {
+  early_fire_ = plan.early_fire_micros;
   const size_t root = Add(*plan.root);
   const bool has_output = std::holds_alternative<Materialize>(plan.root->op) ||
                           std::holds_alternative<WriteSink>(plan.root->op);
@@ -117,7 +118,7 @@ size_t DataflowBuilder::Add(const Node& node) {
   output_by_.resize(flow_.nodes_.size());
   input_by_.resize(flow_.nodes_.size());
   output_by_[at] = PartitioningOf(node, input_by_[at]);
-  return at;
+  return early_fire_ > 0 && WaitsForInterval(node) ? AddEarlyFire(node, at) : at;
 }
 
 size_t DataflowBuilder::AddNode(std::string name, std::vector<size_t> inputs) {

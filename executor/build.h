@@ -18,6 +18,7 @@ class DataflowBuilder {
 
  private:
   size_t Add(const Node& node);  // Returns the node's place.
+  size_t AddEarlyFire(const Node& node, size_t input);
   size_t AddNode(std::string name, std::vector<size_t> inputs);
   void Connect(size_t from, size_t to, size_t port, std::optional<std::vector<size_t>> key);
   // `make(context, partition)` gives each partition's operator.
@@ -70,9 +71,13 @@ class DataflowBuilder {
   std::map<const Common*, size_t> commons_;  // Their places.
   // Of window nodes whose windows one operator alone closes: how long after its end it takes rows.
   std::map<const Node*, int64_t> late_after_;
+  int64_t early_fire_ = 0;  // As in Plan.
   bool emits_changes_ = false;    // Some aggregate gives its changes after every step.
   std::set<const Node*> sliced_;  // AssignWindows that give a row its slice only.
 };
+
+// Whether the operator gives, with every step, what changes in windows that are still open.
+bool WaitsForInterval(const Node& node);
 
 // The run-time form of a materialized view over this input.
 ViewSpec ViewSpecOf(const Materialize& op, const Node& input);

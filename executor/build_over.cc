@@ -38,6 +38,7 @@ size_t DataflowBuilder::AddOp(const Node& node, const Over& op) {
     options.input = below.schema;
     options.output = node.schema;
     options.unrouted = unrouted;
+    options.zone = window.zone;
     options.tracked = flow_.options_.tracked;
     options.id = flow_.nodes_[at].id;
     return Make(std::move(options), context);

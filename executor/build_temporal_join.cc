@@ -16,6 +16,7 @@ size_t DataflowBuilder::AddOp(const Node& node, const TemporalJoin& op) {
   const size_t at = AddNode(op.event_time ? "TemporalJoin" : "LookupJoin", {left, right});
   Connect(left, at, 0, op.join.left_keys);
   Connect(right, at, 1, op.join.right_keys);
+  flow_.nodes_[at].has_timer = op.retry_attempts > 0;
   const bool tracked = flow_.options_.tracked;
   const OperatorId id = flow_.nodes_[at].id;
   const bool appends = table.properties.append_only;

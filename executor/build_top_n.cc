@@ -48,6 +48,7 @@ size_t DataflowBuilder::AddOp(const Node& node, const TopN& op) {
     options.plan = op;
     options.input = below.schema;
     options.append_only = below.properties.append_only;
+    options.zone = below.properties.window.zone;
     options.upsert = node.properties.upsert;
     options.tracked = flow_.options_.tracked;
     options.id = flow_.nodes_[at].id;

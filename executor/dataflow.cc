@@ -134,7 +134,7 @@ bool Dataflow::NeedsStep(int64_t now_micros) const {
 
 int64_t Dataflow::ClockTimer(const OpNode& node) {
   int64_t next = kMaxWatermark;
-  if (!node.by_clock) return next;
+  if (!node.by_clock && !node.has_timer) return next;
   for (const auto& instance : node.instances) next = std::min(next, instance->NextTimer());
   return next;
 }
@@ -410,13 +410,17 @@ std::optional<int64_t> Dataflow::watermark() const {
 
 std::string Dataflow::HeldBackBy() const {
   const OpNode* slowest = nullptr;
+  size_t slowest_partition = 0;
   for (const OpNode& node : nodes_) {
-    if (!node.tracker || !node.tracker->Slowest()) continue;
-    if (slowest == nullptr || node.watermark < slowest->watermark) slowest = &node;
+    if (!node.tracker || nodes_[node.tracked_scan].scan->ended()) continue;
+    const auto partition = node.tracker->Slowest(*nodes_[node.tracked_scan].scan);
+    if (!partition || (slowest != nullptr && node.watermark >= slowest->watermark)) continue;
+    slowest = &node;
+    slowest_partition = *partition;
   }
   if (slowest == nullptr) return {};
   const OpNode& scan = nodes_[slowest->tracked_scan];
-  const std::string& partition = scan.scan->partition_name(*slowest->tracker->Slowest());
+  const std::string& partition = scan.scan->partition_name(slowest_partition);
   return partition.empty() ? scan.scanned_table : scan.scanned_table + "/" + partition;
 }
 

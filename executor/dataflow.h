@@ -152,6 +152,7 @@ class Dataflow {
     bool idle = false;                  // All its sources are: its watermark holds nobody back.
     int64_t hold = 0;                   // By how much it may emit behind its inputs' watermark.
     bool by_clock = false;              // Windows of processing time: `time` is the clock.
+    bool has_timer = false;             // Its operators say when a step must come.
     OperatorId id = 0;
     // Exactly one of these for inputs and outputs of the job.
     std::unique_ptr<TableScan> scan;

@@ -9,7 +9,9 @@ namespace millrace {
 LookupJoinOperator::LookupJoinOperator(LookupJoinOptions options, PartitionContext* context)
     : options_(std::move(options)),
       keys_(0, options_.tracked),
-      gatherer_("LookupJoin", options_.plan.join.residual, options_.left, options_.right, context) {
+      gatherer_("LookupJoin", options_.plan.join.residual, options_.left, options_.right, context),
+      context_(context),
+      waiting_(options_.left, options_.plan.join.left_keys, options_.tracked) {
   KeyedRows::Options rows;
   for (const Field& field : options_.right) rows.columns.push_back(field.type);
   rows.tracked = options_.tracked;
@@ -22,7 +24,7 @@ LookupJoinOperator::LookupJoinOperator(LookupJoinOptions options, PartitionConte
 // Left rows wait for what the step brings of the right.
 void LookupJoinOperator::OnBatch(size_t port, Batch batch, const StepTime&, const Emit&) {
   if (port == 0) {
-    waiting_.push_back(std::move(batch));
+    arrived_.push_back(std::move(batch));
   } else {
     ChangeTable(std::move(batch));
   }
@@ -71,12 +73,18 @@ void LookupJoinOperator::EraseEmptied() {
   }
 }
 
-void LookupJoinOperator::OnStep(const StepTime&, const Emit& emit) {
+void LookupJoinOperator::OnStep(const StepTime& time, const Emit& emit) {
   EraseEmptied();
-  for (const Batch& batch : std::exchange(waiting_, {})) Probe(batch, emit);
+  // Nobody waits beyond the end of the input.
+  const int64_t last = time.finished ? options_.plan.retry_attempts : 0;
+  const int64_t due = time.finished ? kMaxWatermark : context_->eval.now.micros;
+  for (const auto& [tries, batch] : waiting_.TakeDue(due)) {
+    Probe(batch, std::max(last, tries + 1), emit);
+  }
+  for (const Batch& batch : std::exchange(arrived_, {})) Probe(batch, last, emit);
 }
 
-void LookupJoinOperator::Probe(const Batch& batch, const Emit& emit) {
+void LookupJoinOperator::Probe(const Batch& batch, int64_t tries, const Emit& emit) {
   const std::vector<size_t>& keys = options_.plan.join.left_keys;
   key_refs_.resize(batch.size);
   keys_.Find(RowKeys(batch, keys), key_refs_);
@@ -89,7 +97,21 @@ void LookupJoinOperator::Probe(const Batch& batch, const Emit& emit) {
     }
   }
   if (pairs_.size() > 0) FlushPairs(batch, emit);
-  if (options_.plan.join.kind != JoinKind::kLeft) return;
+  EmitAlone(batch, tries, emit);
+}
+
+void LookupJoinOperator::EmitAlone(const Batch& batch, int64_t tries, const Emit& emit) {
+  const bool waits = tries < options_.plan.retry_attempts;
+  const bool outer = options_.plan.join.kind == JoinKind::kLeft;
+  if (!waits && !outer) return;
+  if (waits) {
+    std::vector<uint32_t> again;  // A NULL finds nothing whenever it looks.
+    for (uint32_t i : RowsWithKey(batch, options_.plan.join.left_keys)) {
+      if (std::exchange(joined_[i], 1) == 0) again.push_back(i);
+    }
+    waiting_.Add(batch, again, context_->eval.now.micros + options_.plan.retry_delay, tries);
+    if (!outer) return;
+  }
   std::vector<uint32_t> alone;
   for (uint32_t i = 0; i < batch.size; ++i) {
     if (!joined_[i]) alone.push_back(i);
@@ -111,16 +133,18 @@ void LookupJoinOperator::FlushPairs(const Batch& batch, const Emit& emit) {
 void LookupJoinOperator::BeginCheckpoint(StateWriter* writer) {
   keys_.BeginCheckpoint();
   rows_->BeginCheckpoint(options_.id, writer);
+  waiting_.BeginCheckpoint(options_.id + 1, writer);
 }
 
 bool LookupJoinOperator::CopySlice(size_t max_rows) {
-  if (!rows_->CopySlice(max_rows)) return false;
+  if (!waiting_.CopySlice(max_rows) || !rows_->CopySlice(max_rows)) return false;
   keys_.EndCheckpoint();
   return true;
 }
 
 void LookupJoinOperator::Restore(const Store& store, size_t partition, size_t partitions) {
   rows_->Restore(options_.id, store, partition, partitions);
+  waiting_.Restore(options_.id + 1, store, partition, partitions);
 }
 
 }  // namespace millrace

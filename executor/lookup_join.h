@@ -1,7 +1,10 @@
 // Joins as of arrival: each left row with the rows of its key that the right input has when the
-// left row comes, which is at the end of its step. Later changes of the right touch nothing.
+// left row comes, which is at the end of its step. Later changes of the right touch nothing. Keys are
+// looked up a batch at a time. A row that found nothing may wait and look again, as often as the plan
+// says; so would one whose answer is still under way.
 //
-// State rows: those of state/keyed_rows.h of the right input, with the operator's id.
+// State rows: those of state/keyed_rows.h of the right input, with the operator's id; those of
+// executor/waiting_rows.h, with the next.
 #pragma once
 
 #include <memory>
@@ -9,6 +12,7 @@
 
 #include "executor/join_pairs.h"
 #include "executor/operator.h"
+#include "executor/waiting_rows.h"
 #include "planner/plan.h"
 #include "state/keyed_rows.h"
 
@@ -32,13 +36,18 @@ class LookupJoinOperator final : public Operator {
   void BeginCheckpoint(StateWriter* writer) override;
   bool CopySlice(size_t max_rows) override;
   void Restore(const Store& store, size_t partition, size_t partitions) override;
-  size_t state_bytes() const override { return keys_.bytes() + rows_->bytes(); }
-  size_t state_rows() const override { return rows_->size(); }
+  int64_t NextTimer() const override { return waiting_.next(); }
+  size_t state_bytes() const override {
+    return keys_.bytes() + rows_->bytes() + waiting_.bytes();
+  }
+  size_t state_rows() const override { return rows_->size() + waiting_.size(); }
 
  private:
   void ChangeTable(Batch batch);
   void EraseEmptied();
-  void Probe(const Batch& batch, const Emit& emit);
+  // Rows that found nothing wait if they tried less often than they may.
+  void Probe(const Batch& batch, int64_t tries, const Emit& emit);
+  void EmitAlone(const Batch& batch, int64_t tries, const Emit& emit);
   void FlushPairs(const Batch& batch, const Emit& emit);
   std::vector<uint32_t> RowsWithKey(const Batch& batch, const std::vector<size_t>& keys) const;
 
@@ -46,8 +55,10 @@ class LookupJoinOperator final : public Operator {
   KeyTable keys_;
   std::unique_ptr<KeyedRows> rows_;
   PairGatherer gatherer_;
+  PartitionContext* context_;
+  WaitingRows waiting_;
   // Of the running step.
-  std::vector<Batch> waiting_;
+  std::vector<Batch> arrived_;
   std::vector<RowRef> emptied_;
   // Scratch.
   std::vector<RowRef> key_refs_;

@@ -12,8 +12,8 @@ constexpr size_t kChunkRows = 2048;  // Evaluated at once.
 constexpr size_t kEmitRows = 4096;
 
 // The last instant of the window whose end the partition's key begins with.
-int64_t WindowTime(const OrderedPartition& partition) {
-  return TimeOfKey(partition.key()) - kMicrosPerMilli;
+int64_t WindowTime(const OrderedPartition& partition, const std::string& zone) {
+  return LastInstantBefore(TimeOfKey(partition.key()), zone);
 }
 
 struct Result {
@@ -128,7 +128,8 @@ void OverOperator::DropLate(const StepTime& time, Batch* batch) const {
   const LateRule rule{.op = "Over",
                       .column = plan.partition[*plan.window_end],
                       .after = SaturatingAdd(plan.grace, plan.allowed_lateness),
-                      .reported = plan.decides_late};
+                      .reported = plan.decides_late,
+                      .zone = options_.zone};
   DropLateRows(rule, options_.input, time, context_, batch);
 }
 
@@ -317,12 +318,12 @@ void OverOperator::Keep(char* row, std::string_view results) {
 
 bool OverOperator::IsVisible(const OrderedPartition& partition, const StepTime& time) const {
   return !options_.plan.emit_on_close ||
-         CloseTimeOf(options_.plan, WindowTime(partition)) <= time.before;
+         CloseTimeOf(options_.plan, WindowTime(partition, options_.zone)) <= time.before;
 }
 
 void OverOperator::Register(OrderedPartition* partition) {
   if (std::exchange(partition->tag, 1) != 0) return;
-  windows_[WindowTime(*partition)].emplace_back(partition->key());
+  windows_[WindowTime(*partition, options_.zone)].emplace_back(partition->key());
 }
 
 void OverOperator::CloseWindows(const StepTime& time, const Emit& emit) {

@@ -29,6 +29,7 @@ struct OverOptions {
   Over plan;
   Schema input;
   Schema output;
+  std::string zone;      // Of windows that are cut by its local time; "": UTC.
   size_t unrouted = 0;   // Leading columns of PARTITION BY that do not choose the partition.
   bool tracked = false;  // Checkpoints are taken.
   OperatorId id = 0;

@@ -34,7 +34,7 @@ TopNOperator::TopNOperator(TopNOptions options, PartitionContext* context)
 }
 
 int64_t TopNOperator::WindowTime(const char* group) const {
-  return TimeOfKey(groups_.key(group)) - kMicrosPerMilli;
+  return LastInstantBefore(TimeOfKey(groups_.key(group)), options_.zone);
 }
 
 int64_t TopNOperator::NextTimer() const {
@@ -46,7 +46,8 @@ void TopNOperator::DropLate(const StepTime& time, Batch* batch) const {
   const LateRule rule{.op = "TopN",
                       .column = plan.partition[*plan.window_end],
                       .after = SaturatingAdd(plan.grace, plan.allowed_lateness),
-                      .reported = true};
+                      .reported = true,
+                      .zone = options_.zone};
   DropLateRows(rule, options_.input, time, context_, batch);
 }
 

@@ -83,34 +83,41 @@ int64_t WatermarkTracker::Current(const TableScan& scan, int64_t now_micros) {
   if (started_ == 0) started_ = now_micros;
   SkipDowntime(now_micros);
   looked_at_ = now_micros;
+  for (size_t i = 0; i < scan.source_partitions(); ++i) {
+    if (scan.moved(i)) last_moved_[i] = now_micros;
+  }
+  const std::optional<size_t> slowest = Slowest(scan);
+  idle_ = idle_timeout_ > 0 && !slowest && now_micros - started_ >= idle_timeout_;
+  if (slowest) effective_ = std::max(effective_, watermarks_[*slowest]);
+  // As in Flink, the furthest one counts when the last active one falls silent.
+  if (idle_) {
+    for (int64_t watermark : watermarks_) effective_ = std::max(effective_, watermark);
+  }
+  return effective_;
+}
+
+std::optional<size_t> WatermarkTracker::Slowest(const TableScan& scan) const {
   int64_t least = kMaxWatermark;
-  slowest_.reset();
+  std::optional<size_t> slowest;
   std::optional<TransportStatus> status;
   // A partition that has records, though none was read yet, holds time back; an empty one does not.
   const auto has_unread = [&](size_t i) {
     if (!status) status = scan.status();
     return i < status->lag.size() && status->lag[i].records() > 0;
   };
-  for (size_t i = 0; i < scan.source_partitions(); ++i) {
-    if (scan.moved(i)) last_moved_[i] = now_micros;
+  for (size_t i = 0; i < std::min(watermarks_.size(), scan.source_partitions()); ++i) {
     int64_t active = last_moved_[i];
     if (active == 0 && !scan.ever_moved(i)) {
       if (!has_unread(i)) continue;
       active = started_;
     }
-    if (idle_timeout_ > 0 && now_micros - active >= idle_timeout_) continue;
+    if (idle_timeout_ > 0 && looked_at_ - active >= idle_timeout_) continue;
     if (watermarks_[i] < least) {
       least = watermarks_[i];
-      slowest_ = i;
+      slowest = i;
     }
   }
-  idle_ = idle_timeout_ > 0 && !slowest_ && now_micros - started_ >= idle_timeout_;
-  if (slowest_) effective_ = std::max(effective_, least);
-  // As in Flink, the furthest one counts when the last active one falls silent.
-  if (idle_) {
-    for (int64_t watermark : watermarks_) effective_ = std::max(effective_, watermark);
-  }
-  return effective_;
+  return slowest;
 }
 
 bool WatermarkTracker::IsIdle(const TableScan& scan, size_t i, int64_t now_micros) const {

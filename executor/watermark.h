@@ -59,8 +59,8 @@ class WatermarkTracker {
   int64_t watermark(size_t i) const { return i < watermarks_.size() ? watermarks_[i] : kMinWatermark; }
   // Whether it was silent for longer than the timeout.
   bool IsIdle(const TableScan& scan, size_t i, int64_t now_micros) const;
-  // The partition that holds the watermark back, if any.
-  std::optional<size_t> Slowest() const { return slowest_; }
+  // The partition that holds the watermark back, if any, as of when it was last looked.
+  std::optional<size_t> Slowest(const TableScan& scan) const;
 
   void Encode(const TableScan& scan, class Encoder64* out) const;
   void Decode(const TableScan& scan, class Decoder64* in);
@@ -76,7 +76,6 @@ class WatermarkTracker {
   int64_t started_ = 0;  // Of the first step: a source that never moves is idle some time later.
   std::vector<int64_t> watermarks_;  // By source partition.
   std::vector<int64_t> last_moved_;  // Wall clock, micros; 0: never.
-  std::optional<size_t> slowest_;
 };
 
 }  // namespace millrace

@@ -1,6 +1,7 @@
 #include "executor/windows.h"
 
 #include <cstdlib>
+#include <utility>
 
 namespace millrace {
 
@@ -40,10 +41,15 @@ void DropLateRows(const LateRule& rule, const Schema& schema, const StepTime& ti
                   PartitionContext* context, Batch* batch) {
   if (time.before == kMinWatermark) return;
   const Column& times = batch->columns[rule.column];
-  const int64_t to_time = rule.by == LateRule::By::kWindowEnd ? kMicrosPerMilli : 0;
+  int64_t last = kMinWatermark, last_instant = 0;  // Rows of one window mostly stand together.
+  const auto time_of = [&](size_t i) {
+    const int64_t at = times.at<int64_t>(i);
+    if (rule.by != LateRule::By::kWindowEnd) return at;
+    if (at != std::exchange(last, at)) last_instant = LastInstantBefore(at, rule.zone);
+    return last_instant;
+  };
   const auto late = [&](size_t i) {
-    return !times.IsNull(i) &&
-           SaturatingAdd(times.at<int64_t>(i) - to_time, rule.after) <= time.before;
+    return !times.IsNull(i) && SaturatingAdd(time_of(i), rule.after) <= time.before;
   };
   size_t n = 0;
   for (size_t i = 0; i < batch->size; ++i) n += late(i);
@@ -53,7 +59,7 @@ void DropLateRows(const LateRule& rule, const Schema& schema, const StepTime& ti
     if (!late(i)) {
       good.push_back(i);
     } else if (rule.reported) {
-      const int64_t at = times.at<int64_t>(i) - to_time;
+      const int64_t at = time_of(i);
       std::string reason = rule.by == LateRule::By::kRowTime ? "the watermark had passed its time"
                                                              : WindowEnded(at);
       context->late.push_back(LateRow(rule.op, std::move(reason), RowToJson(*batch, schema, i),

@@ -37,6 +37,10 @@ inline int64_t LocalMicros(int64_t instant, const std::string& zone) {
 // The last instant at which a clock of the zone shows this local time or, where a change to
 // daylight saving skips it, the last before the change; whole milliseconds. Zone "": UTC.
 int64_t LastInstant(int64_t local, const std::string& zone);
+// Of a window with this end, of the zone's local time.
+inline int64_t LastInstantBefore(int64_t end, const std::string& zone) {
+  return LastInstant(end - kMicrosPerMilli, zone);
+}
 
 // When a window with this last instant closes, and when it takes no more rows. `plan` has a grace
 // and an allowed lateness.
@@ -77,6 +81,7 @@ struct LateRule {
   size_t column = 0;      // Of this; where it is NULL a row is never late.
   int64_t after = 0;      // Microseconds behind the window's last instant or the row's time.
   bool reported = false;  // This operator is the one that decides: they become late rows.
+  std::string zone = {};  // Of window ends that are its local times; "": UTC.
 };
 
 // Takes the rows out that were late when the step began.

@@ -10,6 +10,7 @@ namespace millrace {
 namespace {
 
 constexpr const char* kEarlyFire = "table.exec.emit.early-fire.enabled";
+constexpr const char* kEarlyFireDelay = "table.exec.emit.early-fire.delay";
 constexpr const char* kLateness = "table.exec.window.allowed-lateness";
 
 // The columns of the target that are written, in declaration order.
@@ -59,6 +60,7 @@ class InsertBinder {
     plan_.schema = query_.node->schema;
     plan_.root = std::move(query_.node);
     plan_.pull = binder_.mode() == QueryMode::kPull;
+    if (FiresEarly(context_)) plan_.early_fire_micros = binder_.DurationSetting(kEarlyFireDelay);
     plan_.bounded = IsBounded(*plan_.root);
     Rewrite(&plan_, context_.session->zone());
     std::vector<NodePtr> inputs;

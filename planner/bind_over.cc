@@ -370,9 +370,7 @@ void Windows::SetTime(const Node& input, Over* over, QueryBinder* binder) const 
   if (binder_.mode() == QueryMode::kPull) return;
   over->state_ttl = state_ttl_;
   const Properties& properties = input.properties;
-  // The end of windows of local times does not say when they close.
-  const bool closes = !properties.window.local;
-  for (size_t i = 0; i < over->partition.size() && closes; ++i) {
+  for (size_t i = 0; i < over->partition.size(); ++i) {
     if (over->partition[i] == properties.window.end) over->window_end = i;
   }
   if (over->window_end) {

@@ -288,11 +288,11 @@ ExprPtr QueryBinder::BindQualify(const ast::Select& select, const Scope& scope,
 }
 
 BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& query) {
-  const StateTtls outer_ttls = std::exchange(ttls_, BindHints(select.hints));
+  BoundHints outer_hints = std::exchange(hints_, BindHints(select.hints));
   const OuterScope* lateral = std::exchange(lateral_, nullptr);
   BoundInput input = BindFrom(select.from.get());
   lateral_ = lateral;
-  CheckTtlTables(input.scope);
+  CheckHintedTables(input.scope);
   Subqueries subqueries(this);
   input.scope.subqueries = &subqueries;
   input.scope.outer = outer_;
@@ -360,7 +360,7 @@ BoundQuery QueryBinder::BindSelect(const ast::Select& select, const ast::Query& 
   }
   node = MakeProject(std::move(node), std::move(exprs), std::move(names), select.range);
   if (select.distinct) node = MakeDistinct(std::move(node), *this, select.range);
-  ttls_ = outer_ttls;
+  hints_ = std::move(outer_hints);
   bound.node = Order(std::move(node), std::move(keys), bound.ranges.size(), query);
   return bound;
 }

@@ -62,6 +62,19 @@ struct StateTtl {
 };
 using StateTtls = std::vector<StateTtl>;
 
+// LOOKUP('table' = 't', …): how rows that find nothing in a table of this FROM look again.
+struct LookupHint {
+  ast::QualifiedName table;
+  int64_t retry_delay = 0;  // Microseconds.
+  int64_t retry_attempts = 0;
+};
+
+// Of a query block.
+struct BoundHints {
+  StateTtls ttls;
+  std::vector<LookupHint> lookups;
+};
+
 // A view or common table that was bound before.
 struct BoundCommon {
   std::shared_ptr<Common> common;
@@ -145,9 +158,11 @@ class QueryBinder {
                       const std::function<ExprPtr(const ast::Expr&)>& bind) const;
   // ORDER BY, LIMIT and OFFSET over a finished query whose first `visible` columns are its own.
   NodePtr Order(NodePtr node, std::vector<SortKey> keys, size_t visible, const ast::Query& query);
-  // In bind_hints.cc. Throws kInvalidOption at a bad duration.
-  StateTtls BindHints(const std::vector<ast::Hint>& hints) const;
-  void CheckTtlTables(const Scope& scope) const;
+  // In bind_hints.cc. Throws kInvalidOption at a bad option.
+  BoundHints BindHints(const std::vector<ast::Hint>& hints) const;
+  // The hint for a table that is read by this name; null when there is none.
+  const LookupHint* FindLookupHint(std::string_view alias, std::string_view table) const;
+  void CheckHintedTables(const Scope& scope) const;
   NodePtr FirstRows(NodePtr node, std::vector<SortKey> keys, std::optional<int64_t> limit,
                     int64_t offset, const ast::Query& query) const;
   std::optional<int64_t> BindCount(const ast::ExprPtr& expr, std::string_view what) const;
@@ -185,7 +200,7 @@ class QueryBinder {
   const VisibleTable* tables_ = nullptr;
   const OuterScope* outer_ = nullptr;
   const OuterScope* lateral_ = nullptr;  // What stands before in FROM, for LATERAL; then outer_.
-  StateTtls ttls_;                       // Of the query block.
+  BoundHints hints_;                     // Of the query block.
   std::vector<Type> value_types_;
 };
 

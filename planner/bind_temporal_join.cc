@@ -49,6 +49,13 @@ class TemporalJoinBinder {
     SetVersions(as_of.range);
   }
 
+  // After SetTime.
+  void SetRetry(const LookupHint& hint) {
+    if (op_.event_time) return;
+    op_.retry_delay = hint.retry_delay;
+    op_.retry_attempts = hint.retry_attempts;
+  }
+
   BoundInput Bind(const ast::JoinRef& join, SourceRange range) {
     Join plan;
     plan.kind = join.kind == ast::JoinKind::kLeft ? JoinKind::kLeft : JoinKind::kInner;
@@ -138,6 +145,10 @@ BoundInput QueryBinder::BindTemporalJoin(const ast::JoinRef& join, BoundInput le
   if (join.right->alias) Rename(*join.right->alias, &right);
   TemporalJoinBinder binder(*this, std::move(left), std::move(right), std::move(key));
   binder.SetTime(*table.as_of);
+  const std::string& name = table.name.parts.back().text;
+  const LookupHint* hint =
+      FindLookupHint(join.right->alias ? join.right->alias->name.text : name, name);
+  if (hint != nullptr && mode_ != QueryMode::kPull) binder.SetRetry(*hint);
   return binder.Bind(join, range);
 }
 

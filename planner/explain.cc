@@ -323,7 +323,12 @@ class NodeText {
     const Schema &left = node_.inputs[0]->schema, &right = node_.inputs[1]->schema;
     const std::vector<std::string> names = JoinNames(left, right);
     std::string text = op.join.kind == JoinKind::kLeft ? "LeftTemporalJoin" : "TemporalJoin";
-    if (!op.event_time) return JoinText(op.join, std::move(text), "") + " [as of arrival]";
+    if (!op.event_time) {
+      text = JoinText(op.join, std::move(text), "") + " [as of arrival]";
+      if (op.retry_attempts == 0) return text;
+      return text + fmt::format(" [without a partner again after {}, up to {} times]",
+                                Duration(op.retry_delay), op.retry_attempts);
+    }
     text = JoinText(op.join, std::move(text), "");
     return text + fmt::format(" [{} as of {}: given when the watermark has passed it{}]",
                               names[left.size() + op.right_time], names[op.left_time],

@@ -44,6 +44,7 @@ struct WindowColumns {
   bool proctime = false;         // Of processing time: the clock closes them.
   // Start and end are local times of a zone; only the time says when a window closes.
   bool local = false;
+  std::string zone;
 };
 
 // What a node promises about its output. Derived bottom up; operators are chosen by it.
@@ -197,6 +198,9 @@ struct TemporalJoin {
   Join join;
   bool event_time = true;
   size_t left_time = 0, right_time = 0;  // Of event time.
+  // Of processing time: a left row without a partner looks again after so many microseconds, so
+  // often, before it goes without.
+  int64_t retry_delay = 0, retry_attempts = 0;
 };
 // The rows whose rank within their partition is in [first, last].
 struct TopN {
@@ -340,6 +344,7 @@ struct Plan {
   bool pull = false;          // Planned as one bounded run.
   bool emit_changes = false;  // EMIT CHANGES: a push query.
   std::optional<int64_t> push_limit;  // EMIT CHANGES LIMIT n: it ends after n changes.
+  int64_t early_fire_micros = 0;  // How often changes in open windows come; 0: with every step.
 };
 
 // Calls f with every node of the tree, inputs before their consumers. Common subplans count as

@@ -142,7 +142,8 @@ struct Deriver {
                   .time = start + 2,
                   .start_gives_end = windows.kind != AssignWindows::Kind::kCumulate,
                   .proctime = !windows.event_time,
-                  .local = !windows.zone.empty()};
+                  .local = !windows.zone.empty(),
+                  .zone = windows.zone};
     if (windows.kind == AssignWindows::Kind::kSession) {
       out.append_only = windows.emit_on_close;
       out.state = {StateBound::Kind::kOpenWindows};
@@ -275,7 +276,8 @@ Properties Deriver::operator()(const SessionAggregate& session) const {
                 .time = 2,
                 .start_gives_end = true,
                 .proctime = !session.event_time,
-                .local = !session.zone.empty()};
+                .local = !session.zone.empty(),
+                .zone = session.zone};
   if (session.event_time) {
     out.event_times = {2};
     if (!out.window.local) out.event_times.push_back(1);

@@ -170,9 +170,12 @@ Properties TemporalJoinProperties(const Node& node, const TemporalJoin& op) {
   if (op.event_time) {
     out.event_times = {op.left_time};
   } else {
-    out.event_times = left.event_times;
     out.proctimes = left.proctimes;
-    out.window = left.window;
+    // The watermark does not wait for the rows that do.
+    if (op.retry_attempts == 0) {
+      out.event_times = left.event_times;
+      out.window = left.window;
+    }
   }
   out.state = {op.event_time ? StateBound::Kind::kVersions : StateBound::Kind::kDistinctKeys};
   return out;

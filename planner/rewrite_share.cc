@@ -146,9 +146,10 @@ bool SameOp(const IntervalJoin& a, const IntervalJoin& b) {
          lower == b.lower && upper == b.upper && event_time == b.event_time;
 }
 bool SameOp(const TemporalJoin& a, const TemporalJoin& b) {
-  const auto& [join, event_time, left_time, right_time] = a;
+  const auto& [join, event_time, left_time, right_time, retry_delay, retry_attempts] = a;
   return SameOp(join, b.join) && event_time == b.event_time && left_time == b.left_time &&
-         right_time == b.right_time;
+         right_time == b.right_time && retry_delay == b.retry_delay &&
+         retry_attempts == b.retry_attempts;
 }
 bool SameOp(const TopN& a, const TopN& b) {
   const auto& [rank, partition, order, arrival, first, last, rank_output, window_end, window_start,

@@ -80,8 +80,6 @@ void SetWindow(const WindowColumns& window, TopN* top) {
   const auto find = [&](std::optional<size_t> column) {
     return column ? std::ranges::find(top->partition, *column) : top->partition.end();
   };
-  // The end of these does not say when they close.
-  if (window.local) return;
   const auto end = find(window.end);
   if (end == top->partition.end()) return;
   std::rotate(top->partition.begin(), end, end + 1);

@@ -31,9 +31,8 @@ void KeepWindow(const Properties& in, Properties* out) {
     if (in.window.time) out->proctimes.push_back(*in.window.time);
     return;
   }
-  for (const auto& column : {in.window.end, in.window.time}) {
-    if (column) out->event_times.push_back(*column);
-  }
+  if (in.window.end && !in.window.local) out->event_times.push_back(*in.window.end);
+  if (in.window.time) out->event_times.push_back(*in.window.time);
 }
 
 StateBound StateOf(const TopN& top, const Properties& in) {

@@ -288,12 +288,21 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
     info.wall_seconds = static_cast<double>(end - job.started_micros) / 1e6;
     info.busy_seconds = static_cast<double>(job.busy_micros) / 1e6;
   });
-  // A view on a view that stands still stands still with it.
+  int64_t held_back_at = info.held_back_by.empty() ? kMaxWatermark
+                                                    : info.watermark.value_or(kMinWatermark);
+  // A view on a view that stands still stands still with it, and waits with it.
   for (const std::string& name : record.reads) {
     const JobRecord* upstream = FindViewJob(name);
-    if (!upstream || info.state != "RUNNING") continue;
-    const std::string state = InfoOf(*upstream).state;
-    if (state != "RUNNING" && state != "FINISHED") info.state = "STALLED";
+    if (!upstream) continue;
+    const JobInfo above = InfoOf(*upstream);
+    // Of several it is the one that is furthest behind.
+    const int64_t watermark = above.watermark.value_or(kMinWatermark);
+    if (!above.held_back_by.empty() && watermark < held_back_at) {
+      held_back_at = watermark;
+      info.held_back_by = above.held_back_by;
+    }
+    if (info.state != "RUNNING") continue;
+    if (above.state != "RUNNING" && above.state != "FINISHED") info.state = "STALLED";
   }
   return info;
 }

@@ -4,6 +4,7 @@
 #include "parser/parse.h"
 #include "parser/print.h"
 #include "server/engine_state.h"
+#include "types/datetime.h"
 #include "types/row_key.h"
 
 namespace millrace {
@@ -182,10 +183,35 @@ StatementResult Engine::State::Do(ast::Describe& s, const std::string&, Run& run
   return TextResult("describe", {"name", "type", "null", "key", "extras", "watermark"}, rows);
 }
 
+// Of the running queries that the plan reads, or whose text `sql` is: how far their time is, and
+// which source partition holds it back.
+std::string Engine::State::ExplainRunning(const Plan& plan, std::string_view sql) {
+  std::string text;
+  for (const auto& [number, record] : jobs) {
+    const bool read = record.kind == "MATERIALIZED VIEW" &&
+                      std::ranges::find(plan.reads, record.name) != plan.reads.end();
+    if (!read && record.sql != sql) continue;
+    const JobInfo info = InfoOf(record);
+    text += "\n" + record.name + " is " + info.state + ", ";
+    if (info.watermark == kMaxWatermark) {
+      text += "its time has ended";
+    } else if (info.watermark) {
+      text += "its watermark is ";
+      AppendTimestamp(Timestamp{*info.watermark}, 3, ' ', &text);
+    } else {
+      text += "it has no watermark";
+    }
+    if (!info.held_back_by.empty()) text += ", held back by " + info.held_back_by;
+  }
+  return text;
+}
+
 StatementResult Engine::State::Do(ast::Explain& s, const std::string&, Run& run) {
   std::lock_guard lock(mutex);
   Plan plan;
   std::string text;
+  const SourceRange range = s.statement->range;
+  const std::string sql(run.whole_text.substr(range.offset, range.length));
   if (auto* query = std::get_if<ast::QueryStatement>(&s.statement->node)) {
     plan = PlanQuery(*query->query, QueryMode::kPull, ContextOf(run));
     text = ExplainPlan(plan);
@@ -193,16 +219,14 @@ StatementResult Engine::State::Do(ast::Explain& s, const std::string&, Run& run)
     plan = PlanInsert(*insert, QueryMode::kContinuous, ContextOf(run));
     text = ExplainPlan(plan);
   } else if (auto* view = std::get_if<ast::CreateMaterializedView>(&s.statement->node)) {
-    const SourceRange range = s.statement->range;
-    std::string sql(run.whole_text.substr(range.offset, range.length));
-    Relation relation =
-        BindCreateMaterializedView(*view, std::move(sql), ContextOf(run), &plan.notices);
+    Relation relation = BindCreateMaterializedView(*view, sql, ContextOf(run), &plan.notices);
     text = ExplainPlan(*relation.plan);
+    plan.reads = relation.plan->reads;
   } else {
     throw Error(ErrorCode::kUnsupportedFeature,
-                "EXPLAIN takes a query, an INSERT or a CREATE MATERIALIZED VIEW",
-                s.statement->range);
+                "EXPLAIN takes a query, an INSERT or a CREATE MATERIALIZED VIEW", range);
   }
+  text += ExplainRunning(plan, sql);
   StatementResult result = TextResult("explain", {"plan"}, {{text}});
   result.notices = std::move(plan.notices);
   return result;

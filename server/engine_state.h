@@ -145,6 +145,7 @@ struct Engine::State {
   JobRecord* FindJob(std::string_view id_or_name);
   JobRecord* FindViewJob(std::string_view view);
   JobInfo InfoOf(const JobRecord& record);
+  std::string ExplainRunning(const Plan& plan, std::string_view sql);
   void StopJob(JobRecord& record);
 
   // ---- life cycle (engine_lifecycle.cc)

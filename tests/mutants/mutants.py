@@ -386,8 +386,12 @@ MUTANTS = [
         "true) return;")]),
     ("window_ranks_close_a_millisecond_late", [(
         "executor/top_n.cc",
-        "return TimeOfKey(groups_.key(group)) - kMicrosPerMilli;",
+        "return LastInstantBefore(TimeOfKey(groups_.key(group)), options_.zone);",
         "return TimeOfKey(groups_.key(group));")]),
+    ("window_ranks_close_by_universal_time", [(
+        "executor/top_n.cc",
+        "return LastInstantBefore(TimeOfKey(groups_.key(group)), options_.zone);",
+        "return TimeOfKey(groups_.key(group)) - kMicrosPerMilli;")]),
     ("window_ranks_take_late_rows", [(
         "executor/top_n.cc",
         "  if (options_.plan.decides_late) DropLate(time, &batch);\n",
@@ -454,6 +458,38 @@ MUTANTS = [
         "executor/windows.h",
         "return SaturatingAdd(window_time, plan.grace);",
         "return SaturatingAdd(window_time + kMicrosPerMilli, plan.grace);")]),
+    ("early_fire_holds_closed_windows", [(
+        "executor/early_fire.cc",
+        "(fires || windows_.begin()->first <= time.watermark)",
+        "fires")]),
+    ("early_fire_adds_what_goes", [(
+        "executor/early_fire.cc",
+        "HeldOf(found_[i]).weight += batch.weight(i);",
+        "HeldOf(found_[i]).weight += std::abs(batch.weight(i));")]),
+    ("early_fire_forgets_when", [(
+        "executor/early_fire.cc",
+        "    Hold(row, ClosesAt(one, 0));\n",
+        "    HeldOf(row).since = 0;\n")]),
+    ("future_times_are_taken", [(
+        "executor/watermark.cc",
+        "    if (options_.max_future > 0) FindAhead(batch, &errors);\n",
+        "")]),
+    ("aligned_scans_wait_for_ever", [(
+        "executor/dataflow.cc",
+        "if (scan.finished(i) || (scan.caught_up(i) && !unread)) continue;",
+        "(void)unread;")]),
+    ("lookups_wait_once_too_often", [(
+        "executor/lookup_join.cc",
+        "Probe(batch, std::max(last, tries + 1), emit);",
+        "Probe(batch, std::max(last, tries), emit);")]),
+    ("lookups_that_wait_are_lost", [(
+        "executor/lookup_join.cc",
+        "  waiting_.Restore(options_.id + 1, store, partition, partitions);\n",
+        "")]),
+    ("sets_share_sessions", [(
+        "planner/bind_grouping_sets.cc",
+        "    (*set_keys_)[key] = place++;\n",
+        "    place++;\n")]),
     ("late_only_behind_the_watermark", [(
         "executor/windows.cc",
         "rule.after) <= time.before;",

@@ -8,6 +8,7 @@ from interval_join import IntervalJoin
 from sessions import Sessions
 from temporal_join import TemporalJoin
 from window_join import WindowJoin
+from window_top_n import WindowTopN
 from windows import Windows, WindowsOfKeyed, windows_of
 
 SECOND = 1000
@@ -154,6 +155,17 @@ def windows(case):
         if wait:
             case.add_view(f"{query} EMIT ON WINDOW CLOSE WITH GRACE {interval(wait)}", ("e",),
                           oracle(True, wait))
+
+
+def window_top_n(case):
+    case.add_tables(["e"])
+    for _ in range(2):
+        shape, n = window_shape(case), case.choice(1, 2, 3)
+        query = (f"SELECT k, x, ts, window_end, r FROM (SELECT *, RANK() OVER (PARTITION BY window_start, "
+                 f"window_end ORDER BY x DESC) AS r FROM {window_call('e', shape)}) WHERE r <= {n}")
+        for closes in (True, False):
+            case.add_view(query + " EMIT ON WINDOW CLOSE" * closes, ("e",),
+                          lambda shape=shape, n=n, closes=closes: WindowTopN(shape, n, closes))
 
 
 def sessions(case):
@@ -383,5 +395,6 @@ def match_recognize(case):
                           CountedMatches(v, s, t, w * SECOND, d, o))
 
 
-OPERATORS = {"windows": windows, "sessions": sessions, "interval join": interval_join,
-             "temporal join": temporal_join, "window join": window_join, "match": match_recognize}
+OPERATORS = {"windows": windows, "window top-N": window_top_n, "sessions": sessions,
+             "interval join": interval_join, "temporal join": temporal_join,
+             "window join": window_join, "match": match_recognize}
