@@ -57,6 +57,9 @@ std::map<std::string, std::function<void(const Setup&)>> Rows() {
   rows["interval_join"] = IntervalJoinRow;
   rows["join_left"] = LeftJoinRow;
   rows["join_memory"] = JoinMemoryRow;
+  rows["cold_state"] = ColdStateRow;
+  rows["cold_state_alone"] = ColdStateBudgetRow;
+  rows["restart"] = RestartRow;
   return rows;
 }
 

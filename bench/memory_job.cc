@@ -18,23 +18,26 @@ class MemorySource final : public Source {
   void Seek(size_t, const SourcePosition& position) override { next_ = std::stoull(position); }
   SourceBatch Poll(size_t, size_t) override {
     SourceBatch out;
-    const size_t total = input_->batches.size() * input_->passes;
+    const size_t total =
+        input_->make ? input_->made : input_->batches.size() * input_->passes;
     // An answer without rows ends the step's reading.
     const bool pause = input_->step_batches > 0 && step_ == input_->step_batches;
     step_ = pause ? 0 : step_ + 1;
     if (next_ < total && !pause) {
-      const Batch& batch = input_->batches[next_++ % input_->batches.size()];
+      const Batch batch = input_->make ? input_->make(next_)
+                                       : input_->batches[next_ % input_->batches.size()];
+      ++next_;
       out.rows.emplace();
       out.rows->size = batch.size;
       for (size_t c : columns_) out.rows->columns.push_back(batch.columns[c]);
       out.rows->weights = batch.weights;
     }
     out.next = std::to_string(next_);
-    out.end = next_ == total;
+    out.end = next_ == total && !input_->endless;
     return out;
   }
   void OnReady(std::function<void()>) override {}
-  bool bounded() const override { return true; }
+  bool bounded() const override { return !input_->endless; }
 
  private:
   std::shared_ptr<const MemoryInput> input_;
@@ -109,12 +112,14 @@ MemoryJob::MemoryJob(const MemoryJobOptions& options, MemoryInputs inputs)
   pipeline_options.id = 1;
   pipeline_options.manual = true;
   if (!options.directory.empty()) {
-    std::filesystem::remove_all(options.directory);
+    if (!options.resume) std::filesystem::remove_all(options.directory);
     store_ = std::make_unique<Store>(options.directory, StoreOptions{});
     pipeline_options.checkpoint_interval_micros = options.checkpoint_interval_micros;
     pipeline_options.journal_directory = options.directory + "/journal";
     pipeline_options.manual = false;
   }
+  if (options.memory_budget > 0) budget_ = std::make_unique<MemoryBudget>(options.memory_budget);
+  pipeline_options.budget = budget_.get();
   pool_ = std::make_unique<WorkerPool>(options.partitions);
   pipeline_ = std::make_unique<Pipeline>(pipeline_options, store_.get(), pool_.get());
   DataflowOptions flow_options;
@@ -131,14 +136,18 @@ MemoryJob::MemoryJob(const MemoryJobOptions& options, MemoryInputs inputs)
   job->number = 1;
   job->name = "bench";
   job->flow = std::make_unique<Dataflow>(*plan_, flow_options, std::move(environment));
-  pipeline_->AddJob(std::move(job));
+  if (store_) job->flow->OpenStore(*store_);
+  if (!options.resume) return pipeline_->AddJob(std::move(job));
+  std::vector<std::unique_ptr<PipelineJob>> jobs;
+  jobs.push_back(std::move(job));
+  pipeline_->Recover(std::move(jobs));
 }
 
 MemoryJob::~MemoryJob() {
   pipeline_.reset();
   if (store_) {
     store_.reset();
-    std::filesystem::remove_all(options_.directory);
+    if (!options_.keep) std::filesystem::remove_all(options_.directory);
   }
 }
 
@@ -156,6 +165,19 @@ void MemoryJob::Run() {
     return;
   }
   while (pipeline_->Between(running)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+void MemoryJob::RunTo(uint64_t rows) {
+  pipeline_->Start();
+  const auto read = [this] {
+    const PipelineJob& job = *pipeline_->FindJob(1);
+    if (job.error) throw *job.error;
+    return job.flow->rows_in();
+  };
+  while (pipeline_->Between(read) < rows) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  pipeline_->Checkpoint();
 }
 
 }  // namespace millrace::bench

@@ -2,6 +2,7 @@
 // journal and checkpoints, without a connector in front.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,6 +18,10 @@ struct MemoryInput {
   size_t passes = 1;           // How often they are read.
   size_t rows = 0;             // Of one pass.
   size_t step_batches = 0;     // Read by one step at most; 0: as many as it takes.
+  // Instead of `batches`: makes each of `made` ones when it is read, on one thread.
+  std::function<Batch(size_t)> make;
+  size_t made = 0;
+  bool endless = false;  // More may come when all is read.
 };
 // By the names of the tables.
 using MemoryInputs = std::map<std::string, std::shared_ptr<const MemoryInput>>;
@@ -35,6 +40,9 @@ struct MemoryJobOptions {
   std::string directory;  // "": no checkpoints.
   int64_t checkpoint_interval_micros = 10'000'000;
   size_t partitions = 1;
+  size_t memory_budget = 0;
+  bool keep = false;    // The directory, at the end.
+  bool resume = false;  // From what is in the directory.
 };
 
 class MemoryJob {
@@ -44,6 +52,8 @@ class MemoryJob {
 
   // Steps on this thread until the input has ended.
   void Run();
+  // Of an endless input: until so many rows are read, and a checkpoint of that.
+  void RunTo(uint64_t rows);
   size_t state_bytes() const;
   // Runs on its own thread and takes a checkpoint whenever asked.
   Pipeline& pipeline() { return *pipeline_; }
@@ -55,6 +65,7 @@ class MemoryJob {
   Session session_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<WorkerPool> pool_;
+  std::unique_ptr<MemoryBudget> budget_;
   std::unique_ptr<Pipeline> pipeline_;
   std::shared_ptr<const Plan> plan_;
 

@@ -24,6 +24,11 @@ void LeftJoinRow(const Setup& setup);  // One in ten changes of a side is an upd
 void IntervalJoinRow(const Setup& setup);
 void JoinMemoryRow(const Setup& setup);  // Its state, without the kept columns.
 
+// State larger than memory.
+void ColdStateRow(const Setup& setup);
+void ColdStateBudgetRow(const Setup& setup);  // Without the comparison.
+void RestartRow(const Setup& setup);
+
 // By SQL through the engine.
 void NexmarkRow(const Setup& setup, const std::string& query, double floor);
 void JsonRow(const Setup& setup);

@@ -43,6 +43,7 @@ void AggregateOperator::MakeStandingGroups() {
   for (const std::string& key : std::exchange(standing_, {})) {
     const uint64_t hash = HashBytes(key);
     if (PartitionOf(hash, context_->partitions) != context_->partition) continue;
+    FetchStanding(key, hash);
     groups_.Reserve(1);
     bool created = false;
     char* group = groups_.FindOrInsert(key, hash, &created);
@@ -214,9 +215,10 @@ void AggregateOperator::Update(const Batch& batch) {
 // The group of each row, in rows_.
 void AggregateOperator::FindGroups(const Batch& batch) {
   rows_.resize(batch.size);
+  const RowKeys keys(batch, options_.plan.keys);
+  if (groups_.cold()) FetchGroups(keys);
   // New groups are registered before Touch() looks at them; a new group exists nowhere yet.
-  groups_.FindOrInsert(RowKeys(batch, options_.plan.keys), rows_,
-                       [this](char* row, size_t) { Register(row); });
+  groups_.FindOrInsert(keys, rows_, [this](char* row, size_t) { Register(row); });
   if (ttl_ > 0) Renew(rows_);
 }
 
@@ -462,6 +464,7 @@ void AggregateOperator::CompactHeap() {
     });
   }
   heap_ = std::move(fresh);
+  evicted_ = 0;
   compact_at_ = (1 << 20) + 2 * heap_->arena.allocated();
 }
 
@@ -469,6 +472,10 @@ size_t AggregateOperator::state_bytes() const {
   size_t bytes = groups_.bytes() + heap_->arena.allocated();
   for (const Call& call : calls_) bytes += call.values ? call.values->bytes() : 0;
   return bytes;
+}
+
+size_t AggregateOperator::used_bytes() const {
+  return state_bytes() - groups_.bytes() + groups_.used_bytes();
 }
 
 }  // namespace millrace

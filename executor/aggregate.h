@@ -46,6 +46,13 @@ class AggregateOperator final : public Operator {
   void Restore(const Store& store, size_t partition, size_t partitions) override;
   size_t state_bytes() const override;
   size_t state_rows() const override { return groups_.size(); }
+  void OpenStore(const Store& store, size_t partition, size_t partitions) override;
+  void Settle() override { groups_.Settle(); }
+  size_t Evict(size_t bytes, unsigned min_age) override;
+  bool Warm(size_t max_rows) override;
+  size_t used_bytes() const override;
+  bool evicts() const override { return groups_.opened(); }
+  ColdCounts cold_counts() const override { return groups_.cold_rows().counts(); }
 
  private:
   struct Call {
@@ -96,6 +103,10 @@ class AggregateOperator final : public Operator {
   void DropLate(const StepTime& time, Batch* batch) const;
   void Register(char* group);
   void FindGroups(const Batch& batch);
+  // Groups that are in the store alone (aggregate_checkpoint.cc).
+  void FetchGroups(const RowKeys& keys);
+  void FetchStanding(std::string_view key, uint64_t hash);
+  void FillGroup(char* group, std::string_view value);
   void Touch(std::span<char* const> groups, const StepTime& time);
   void Update(const Batch& batch);
   void UpdateValues(const Batch& batch, Call& call, const int64_t* weights);
@@ -119,6 +130,7 @@ class AggregateOperator final : public Operator {
   void CompactHeap();
   void EncodeGroup(const char* group, std::string* value) const;
   void DecodeGroup(std::string_view value, char* group);
+  bool AnyFails(std::span<const char* const> groups) const;
   bool AnyGroupFails() const;  // Its row is in the errors, and must be retractable.
 
   AggregateOptions options_;
@@ -135,6 +147,7 @@ class AggregateOperator final : public Operator {
   size_t changed_at_offset_ = 0;
   std::unique_ptr<AggregateHeap> heap_ = std::make_unique<AggregateHeap>();
   size_t compact_at_ = 1 << 20;  // Size of the heap at which dead strings are dropped.
+  size_t evicted_ = 0;           // Groups since then.
   GroupTable groups_;
   std::map<int64_t, std::vector<char*>> windows_;  // By time, in the order of their creation.
   int64_t passed_ = kMinWatermark;                 // The last step's watermark.

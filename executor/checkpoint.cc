@@ -152,6 +152,8 @@ void Pipeline::RestoreJob(PipelineJob* job) {
 
 void Pipeline::Recover(std::vector<std::unique_ptr<PipelineJob>> jobs) {
   jobs_ = std::move(jobs);
+  commit_failed_ = false;
+  warming_ = store_ != nullptr;
   for (auto& job : jobs_) job->flow->OnReady([this] { Wake(); });
   if (store_ == nullptr) return;
   std::filesystem::create_directories(options_.journal_directory);
@@ -241,6 +243,8 @@ void Pipeline::ContinueCheckpoint(int64_t budget_micros) {
     }
   }
   committing_ = true;
+  committing_bytes_ = 0;
+  for (const StateWriter& writer : checkpoint_->writers) committing_bytes_ += writer.memory();
   {
     std::lock_guard lock(commit_mutex_);
     to_commit_ = std::move(checkpoint_);
@@ -294,6 +298,7 @@ void Pipeline::PollCommit() {
     error = std::exchange(commit_error_, nullptr);
   }
   committing_ = false;
+  commit_failed_ = error != nullptr;
   if (error) {
     for (auto& job : jobs_) {
       if (job->state != PipelineJob::State::kRunning) continue;

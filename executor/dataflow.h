@@ -75,6 +75,8 @@ class Dataflow {
   // What the step read and where watermarks stand, for the journal.
   std::string TakeCut();
 
+  // Before PublishViews: what it needs is read from the store.
+  void PrepareViews(WorkerPool* pool);
   // The step's results become visible. The caller holds the lock of the views.
   void PublishViews(WorkerPool* pool, uint64_t step = 0);
   // Sinks write what the step gave them; `step` makes repeated writes after a crash recognisable.
@@ -129,6 +131,19 @@ class Dataflow {
   void ReleaseState();
   size_t state_bytes() const;
   size_t state_rows() const;
+
+  // State in the store alone, as executor/operator.h says.
+  void OpenStore(const Store& store);
+  // The bytes of the state in use, and those of it that can be evicted.
+  struct Usage {
+    size_t all = 0, evictable = 0;
+  };
+  Usage usage() const;
+  // The caller holds the lock of the views.
+  void Settle();
+  size_t Evict(WorkerPool* pool, size_t bytes, unsigned min_age);
+  bool Warm(WorkerPool* pool, size_t max_rows);
+  ColdCounts cold_counts() const;
   const DataflowOptions& options() const { return options_; }
 
  private:

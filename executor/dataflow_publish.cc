@@ -87,6 +87,11 @@ void Dataflow::BufferRejects(const std::vector<RejectedRow>& errors,
   }
 }
 
+void Dataflow::PrepareViews(WorkerPool* pool) {
+  if (!view_ || !view_->cold() || !view_->changed()) return;
+  pool->ForEach(options_.partitions, [&](size_t p) { view_->Prepare(p); });
+}
+
 void Dataflow::PublishViews(WorkerPool* pool, uint64_t step) {
   if (view_) {
     const int64_t watermark = nodes_.back().time.watermark;
@@ -232,6 +237,7 @@ std::string Dataflow::EncodeMetadata() const {
     if (node.sink) out.Put(node.sink_position);
     if (node.tracker) node.tracker->Encode(*nodes_[node.tracked_scan].scan, &out);
   }
+  out.Put(static_cast<uint64_t>(view_ ? view_->rows() : 0));
   return out.bytes();
 }
 
@@ -269,12 +275,14 @@ void Dataflow::Restore(const Store& store, const std::string& metadata, WorkerPo
     if (node.sink) node.sink->Restore(in.String());
     if (node.tracker) node.tracker->Decode(*nodes_[node.tracked_scan].scan, &in);
   }
+  const size_t view_rows = in.empty() ? 0 : in.Number();  // Older directories do not say.
   pool->ForEach(options_.partitions, [&](size_t p) {
     for (OpNode& node : nodes_) {
       if (!node.instances.empty()) node.instances[p]->Restore(store, p, options_.partitions);
     }
   });
   for (auto& op : system_operators_) op->Restore(store, 0, 1);
+  if (view_ && view_->cold()) view_->part(0).AddUnread(view_rows);
   if (view_) {
     view_->set_watermark(nodes_.back().time.watermark);
     view_->set_published(0, nodes_.back().time.watermark);

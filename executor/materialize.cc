@@ -35,6 +35,14 @@ void View::BufferExpired(int64_t watermark) {
   }
 }
 
+void View::Prepare(size_t p) {
+  if (parts_[p]->cold()) parts_[p]->ReadCold(pending_[p]);
+}
+
+bool View::cold() const {
+  return std::ranges::any_of(parts_, [](const auto& part) { return part->cold(); });
+}
+
 void View::Publish(size_t p) {
   // Together where a batch may take back what another brings.
   const bool retracts = spec_.kind == ViewSpec::Kind::kKeyed &&

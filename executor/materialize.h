@@ -32,12 +32,16 @@ class View {
   bool changed() const;
   void Discard() {
     for (auto& batches : pending_) batches.clear();
+    for (auto& part : parts_) part->ForgetRead();
   }
   // Of the rows in it: what views built on this one go by.
   int64_t watermark() const { return watermark_; }
   void set_watermark(int64_t watermark) { watermark_ = watermark; }
+  // Worker p, before Publish: reads what it needs from the store.
+  void Prepare(size_t p);
   // Worker p, holding the lock.
   void Publish(size_t p);
+  bool cold() const;
 
   void set_published(uint64_t step, int64_t watermark) {
     published_step_ = step;
@@ -81,6 +85,17 @@ class MaterializeOperator final : public Operator {
   size_t state_bytes() const override { return view_->part(partition_).bytes(); }
   size_t state_rows() const override { return view_->part(partition_).live(); }
   uint64_t rows() const { return rows_; }
+  void OpenStore(const Store& store, size_t partition, size_t partitions) override {
+    view_->part(partition_).OpenStore(id_, store, partition, partitions);
+  }
+  void Settle() override { view_->part(partition_).Settle(); }
+  size_t Evict(size_t bytes, unsigned min_age) override {
+    return view_->part(partition_).Evict(bytes, min_age);
+  }
+  bool Warm(size_t max_rows) override { return view_->part(partition_).Warm(max_rows); }
+  size_t used_bytes() const override { return view_->part(partition_).used_bytes(); }
+  bool evicts() const override { return view_->part(partition_).evicts(); }
+  ColdCounts cold_counts() const override { return view_->part(partition_).cold_counts(); }
 
  private:
   View* view_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "functions/scalar.h"
+#include "state/cold_rows.h"
 #include "state/state_writer.h"
 #include "state/store.h"
 #include "types/batch.h"
@@ -77,6 +78,24 @@ class Operator {
   // Memory of the state, roughly, and its entries.
   virtual size_t state_bytes() const { return 0; }
   virtual size_t state_rows() const { return 0; }
+
+  // State in the store alone (state/cold_rows.h), for those operators that can do with it.
+  // Allows it, for this partition of `partitions`. Comes before Restore and the first batch; what
+  // Restore then leaves in the store is read when it is needed, or by Warm.
+  virtual void OpenStore(const Store& /*store*/, size_t /*partition*/, size_t /*partitions*/) {}
+  // What the checkpoints so far copied is in the store. Comes before Evict. Between steps, as what
+  // follows; of a view, while nobody reads it.
+  virtual void Settle() {}
+  // Forgets up to `bytes` of rows that the store has, those of at least this age
+  // (GroupTable::Evict). Returns the bytes.
+  virtual size_t Evict(size_t /*bytes*/, unsigned /*min_age*/) { return 0; }
+  // Brings in up to `max_rows` of what is in the store alone; false when there is no more.
+  virtual bool Warm(size_t /*max_rows*/) { return false; }
+  // Bytes of the state that are in use; less than state_bytes() where rows left.
+  virtual size_t used_bytes() const { return state_bytes(); }
+  // Whether Evict can do anything.
+  virtual bool evicts() const { return false; }
+  virtual ColdCounts cold_counts() const { return {}; }
 };
 
 // Evaluates into a batch's rows and takes those that failed out of `batch`, reporting them under

@@ -29,6 +29,7 @@ Pipeline::~Pipeline() {
   }
   commit_wake_.notify_all();
   if (committer_.joinable()) committer_.join();
+  if (options_.budget != nullptr) options_.budget->Forget(options_.id);
   jobs_.clear();  // Their sources call Wake() until they are gone.
 }
 
@@ -92,13 +93,16 @@ void Pipeline::Run() {
     }
     RunTasks();
     const bool worked = StepOnce();
-    if (options_.checkpoint_interval_micros > 0 && NowMicros() >= next_checkpoint_) {
+    // With a budget one after the other, so that there are moments at which rows can be evicted.
+    const bool may_begin = options_.budget == nullptr || store_ == nullptr || store_->AllApplied();
+    if (options_.checkpoint_interval_micros > 0 && NowMicros() >= next_checkpoint_ && may_begin) {
       BeginCheckpoint();
     }
     PollCommit();
+    const bool warms = WarmState();
     if (checkpoint_) {
       ContinueCheckpoint(kSliceMicros);
-    } else if (!worked) {
+    } else if (!worked && !warms) {
       Wait();
     }
   }
@@ -266,7 +270,19 @@ bool Pipeline::StepJob(PipelineJob& job, int64_t now) {
   return true;
 }
 
-void Pipeline::Publish(const std::vector<PipelineJob*>& stepped) {
+// False when what its views need could not be read.
+bool Pipeline::PrepareViews(PipelineJob& job) {
+  try {
+    job.flow->PrepareViews(pool_);
+    return true;
+  } catch (const Error& error) {
+    Fail(job, error);
+  }
+  return false;
+}
+
+void Pipeline::Publish(std::vector<PipelineJob*> stepped) {
+  std::erase_if(stepped, [this](PipelineJob* job) { return !PrepareViews(*job); });
   {
     std::unique_lock lock(view_lock_);
     for (PipelineJob* job : stepped) job->flow->PublishViews(pool_, step_);
@@ -286,7 +302,12 @@ void Pipeline::Publish(const std::vector<PipelineJob*>& stepped) {
 }
 
 bool Pipeline::StepOnce(size_t* embedded) {
-  if (replay_) return ContinueReplay();
+  if (replay_) {
+    const bool more = ContinueReplay();
+    KeepBudget();
+    return more;
+  }
+  if (options_.manual) WarmState();
   std::vector<PipelineJob*> stepped;
   std::vector<std::pair<uint32_t, std::string>> cuts;
   const int64_t now = options_.clock();
@@ -305,6 +326,7 @@ bool Pipeline::StepOnce(size_t* embedded) {
   Publish(stepped);
   stepped.back()->busy_micros += NowMicros() - began;
   CheckMemory(now);
+  KeepBudget();
   return true;
 }
 

@@ -22,6 +22,7 @@
 #include "base/record_log.h"
 #include "base/worker_pool.h"
 #include "executor/dataflow.h"
+#include "executor/memory_budget.h"
 #include "state/store.h"
 
 namespace millrace {
@@ -57,6 +58,7 @@ struct PipelineOptions {
   int64_t checkpoint_interval_micros = 0;  // 0: only when asked.
   bool manual = false;                     // No thread: StepOnce() is called.
   size_t memory_limit = 0;          // Of the process, bytes; 0: none.
+  MemoryBudget* budget = nullptr;   // Of the state of all pipelines; null: none.
   std::string journal_directory;           // "": no journal and no checkpoints.
   std::function<int64_t()> clock = NowMicros;  // Of the steps, micros.
   // Told, on the driver thread, when a job leaves kRunning.
@@ -143,8 +145,17 @@ class Pipeline {
   void Fail(PipelineJob& job, const Error& error);
   bool WillRestart(PipelineJob& job, const Error& error) const;
   void CheckMemory(int64_t now);
+  // Memory within the budget (pipeline_memory.cc).
+  Dataflow::Usage StateUsage() const;
+  void KeepBudget();
+  bool Settled() const;
+  size_t EvictState(size_t bytes);
+  void EvictByCheckpoint(size_t target);
+  // Brings in some of what a restart left in the store; whether there may be more.
+  bool WarmState();
   void End(PipelineJob& job, PipelineJob::State state);
-  void Publish(const std::vector<PipelineJob*>& stepped);
+  void Publish(std::vector<PipelineJob*> stepped);
+  bool PrepareViews(PipelineJob& job);
   void WriteJournal(int64_t now, const std::vector<std::pair<uint32_t, std::string>>& cuts);
   void RestoreJob(PipelineJob* job);
   void BeginReplay();
@@ -184,6 +195,11 @@ class Pipeline {
   int64_t last_checkpoint_ = 0;
   size_t longest_gap_ = 0;
   int64_t next_memory_check_ = 0;
+  size_t committing_bytes_ = 0;  // Of the checkpoint that is being committed.
+  bool commit_failed_ = false;   // The last checkpoint is not in the store, though rows count as copied.
+  unsigned evicted_age_ = 0;     // At which the last eviction found enough.
+  int64_t next_forced_checkpoint_ = 0;
+  bool warming_ = false;
 
   std::mutex mutex_;  // Guards what follows.
   std::condition_variable wake_;

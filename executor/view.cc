@@ -1,8 +1,10 @@
 #include "executor/view.h"
 
+#include <algorithm>
 #include <chrono>
 #include <numeric>
 #include <set>
+#include <unordered_set>
 
 #include "base/shared.h"
 #include "executor/consolidate.h"
@@ -31,6 +33,69 @@ uint64_t Generation() {
   return static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
 }
 
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return HashBytes(text); }
+};
+
+struct OneKey {
+  std::string_view key;
+  uint64_t key_hash;
+
+  static size_t size() { return 1; }
+  uint64_t hash(size_t) const { return key_hash; }
+  std::string_view operator[](size_t) const { return key; }
+};
+
+// Some of the keys.
+struct PickedKeys {
+  const RowKeys& keys;
+  std::span<const uint32_t> picked;
+
+  size_t size() const { return picked.size(); }
+  uint64_t hash(size_t k) const { return keys.hash(picked[k]); }
+  std::string_view operator[](size_t k) const { return keys[picked[k]]; }
+};
+
+// Rows as they are stored, gathered into batches.
+class StoredRows {
+ public:
+  StoredRows(const Schema& schema, const std::function<void(Batch)>& f) : schema_(schema), f_(f) {
+    Begin();
+  }
+  void Add(std::string_view value) {
+    batch_.weights.push_back(static_cast<int64_t>(TakeFixed64(&value)));
+    for (Column& column : batch_.columns) {
+      DecodeKeyColumn(&value, &column, batch_.size, heap_.get());
+    }
+    if (++batch_.size == ViewChunk::kRows) Flush();
+  }
+  void Flush() {
+    if (batch_.size == 0) return;
+    for (Column& column : batch_.columns) {
+      column.KeepAlive(heap_);
+      if (batch_.size < ViewChunk::kRows) column = column.Slice(0, batch_.size);
+    }
+    if (std::ranges::all_of(batch_.weights, [](int64_t w) { return w == 1; })) {
+      batch_.weights.clear();
+    }
+    f_(std::move(batch_));
+    Begin();
+  }
+
+ private:
+  void Begin() {
+    batch_ = {};
+    heap_ = std::make_shared<Arena>();
+    for (const Field& f : schema_) batch_.columns.push_back(MakeColumn(f.type, ViewChunk::kRows));
+  }
+
+  const Schema& schema_;
+  const std::function<void(Batch)>& f_;
+  Batch batch_;
+  std::shared_ptr<Arena> heap_;
+};
+
 bool IsPlain(const Column& column) {
   const bool string = column.type() == TypeId::kString || column.type() == TypeId::kBytes;
   return !string && column.children().empty() && !column.may_have_nulls() &&
@@ -44,7 +109,26 @@ bool KeyIsValue(const Column& column) {
 
 }  // namespace
 
+// What the store says of the keys that are neither in memory nor buried.
 void ViewSnapshot::ForEach(const std::function<void(Batch)>& f) const {
+  if (!cold) return ForEachInMemory(f);
+  std::unordered_set<std::string, TextHash, std::equal_to<>> known(cold->buried.begin(),
+                                                                   cold->buried.end());
+  ForEachInMemory([&](Batch batch) {
+    const RowKeys keys(batch, cold->spec->key);
+    for (size_t i = 0; i < keys.size(); ++i) known.emplace(keys[i]);
+    f(std::move(batch));
+  });
+  StoredRows stored(cold->spec->schema, f);
+  cold->store->ScanFrom(cold->op, {cold->vnodes.first, {}}, cold->vnodes.end, cold->snapshot.get(),
+                        [&](uint32_t, std::string_view key, std::string_view value) {
+                          if (!known.contains(key)) stored.Add(value);
+                          return true;
+                        });
+  stored.Flush();
+}
+
+void ViewSnapshot::ForEachInMemory(const std::function<void(Batch)>& f) const {
   for (size_t k = 0; k < chunks.size(); ++k) {
     const ViewChunk& chunk = *chunks[k];
     const size_t used = std::min(ViewChunk::kRows, rows - k * ViewChunk::kRows);
@@ -293,6 +377,7 @@ std::optional<Batch> ViewPartition::TakeExpired(int64_t watermark) {
 
 void ViewPartition::Apply(std::span<const Batch> changes) {
   ++applied_;
+  if (!read_.empty()) InsertRead();
   for (const Batch& batch : changes) ApplyBatch(batch);
 }
 
@@ -332,14 +417,25 @@ Batch ViewPartition::Rows(const RowKeys& keys, std::span<const uint32_t> which,
     found->push_back(i);
     slots.push_back(SlotOf(row));
   }
+  std::vector<std::string> stored;
+  if (index_.cold()) {
+    index_.ReadRows(PickedKeys{keys, which}, [&](size_t k, std::string_view value) {
+      found->push_back(which[k]);
+      stored.emplace_back(value.substr(sizeof(uint64_t)));  // Behind the weight.
+    });
+  }
   Batch rows;
-  rows.size = slots.size();
+  rows.size = slots.size() + stored.size();
+  std::vector<std::string_view> rest(stored.begin(), stored.end());
   auto heap = std::make_shared<Arena>();
   for (size_t c = 0; c < spec_.schema.size(); ++c) {
-    Column column = MakeColumn(spec_.schema[c].type, slots.size());
+    Column column = MakeColumn(spec_.schema[c].type, rows.size);
     for (size_t i = 0; i < slots.size(); ++i) {
       const ViewChunk& chunk = *chunks_[slots[i] / ViewChunk::kRows];
       CopyValue(chunk.columns[c], slots[i] % ViewChunk::kRows, &column, i, heap.get());
+    }
+    for (size_t i = 0; i < rest.size(); ++i) {
+      DecodeKeyColumn(&rest[i], &column, slots.size() + i, heap.get());
     }
     column.KeepAlive(heap);
     rows.columns.push_back(std::move(column));
@@ -355,7 +451,7 @@ int64_t ViewPartition::Count(std::string_view key) const {
 
 std::optional<Batch> ViewPartition::Lookup(std::string_view key) const {
   char* row = index_.Find(key, HashBytes(key));
-  if (row == nullptr) return std::nullopt;
+  if (row == nullptr) return index_.cold() ? LookupCold(key) : std::nullopt;
   const std::shared_ptr<ViewChunk>& chunk = chunks_[SlotOf(row) / ViewChunk::kRows];
   const uint32_t at[] = {SlotOf(row) % static_cast<uint32_t>(ViewChunk::kRows)};
   // Copied out whole: the chunk may be written to as soon as the lock is gone.
@@ -370,13 +466,37 @@ std::optional<Batch> ViewPartition::Lookup(std::string_view key) const {
   return out;
 }
 
-size_t ViewPartition::bytes() const {
-  size_t bytes = index_.bytes();
-  for (const auto& chunk : chunks_) {
-    bytes += chunk->heap->allocated() + chunk->weights.size() * sizeof(int64_t);
-    for (const Column& c : chunk->columns) bytes += WidthOf(c.type()) * ViewChunk::kRows;
-  }
+std::optional<Batch> ViewPartition::LookupCold(std::string_view key) const {
+  const uint32_t vnode = VnodeOf(HashBytes(key));
+  if (OwnerOf(vnode, partitions_) != partition_) return std::nullopt;
+  const std::optional<std::string> value = index_.cold_rows().ReadOne({vnode, key});
+  if (!value) return std::nullopt;
+  Batch row;
+  const std::function<void(Batch)> take = [&row](Batch batch) { row = std::move(batch); };
+  StoredRows stored(spec_.schema, take);
+  stored.Add(*value);
+  stored.Flush();
+  return row;
+}
+
+size_t ViewPartition::slot_bytes() const {
+  size_t bytes = sizeof(int64_t);
+  for (const Field& f : spec_.schema) bytes += WidthOf(f.type.id);
   return bytes;
+}
+
+size_t ViewPartition::heap_bytes() const {
+  size_t bytes = 0;
+  for (const auto& chunk : chunks_) bytes += chunk->heap->allocated();
+  return bytes;
+}
+
+size_t ViewPartition::bytes() const {
+  return index_.bytes() + heap_bytes() + chunks_.size() * ViewChunk::kRows * slot_bytes();
+}
+
+size_t ViewPartition::used_bytes() const {
+  return index_.used_bytes() + heap_bytes() + (next_ - free_.size()) * slot_bytes();
 }
 
 void ViewPartition::EncodeRow(uint32_t slot, std::string* value) const {
@@ -413,19 +533,86 @@ bool ViewPartition::CopySlice(size_t max_rows) {
 
 uint32_t ViewPartition::DecodeRow(std::string_view value) {
   const uint32_t slot = NewSlot();
+  MakeWritable(slot);
   ViewChunk& chunk = *chunks_[slot / ViewChunk::kRows];
   const size_t at = slot % ViewChunk::kRows;
   chunk.weights[at] = static_cast<int64_t>(TakeFixed64(&value));
   for (Column& c : chunk.columns) DecodeKeyColumn(&value, &c, at, chunk.heap.get());
-  ++live_;
   return slot;
+}
+
+void ViewPartition::OpenStore(OperatorId op, const Store& store, size_t partition,
+                              size_t partitions) {
+  if (spec_.kind == ViewSpec::Kind::kAppend || spec_.retention_column || spec_.max_rows > 0) return;
+  index_.OpenStore(&store, op);
+  shared_spec_ = std::make_shared<const ViewSpec>(spec_);
+  partition_ = partition;
+  partitions_ = partitions;
+}
+
+ViewSnapshot ViewPartition::Snapshot() const {
+  ViewSnapshot snapshot{{chunks_.begin(), chunks_.end()}, next_, nullptr};
+  if (!index_.cold()) return snapshot;
+  const ColdRows& cold = index_.cold_rows();
+  snapshot.cold = std::make_shared<const ColdViewRows>(
+      ColdViewRows{cold.store(), cold.store()->Snapshot(), cold.op(),
+                   VnodeRange::Of(partition_, partitions_), shared_spec_, cold.buried()});
+  return snapshot;
+}
+
+void ViewPartition::ReadCold(std::span<const Batch> changes) {
+  for (const Batch& batch : changes) {
+    const RowKeys keys(batch, spec_.key);
+    index_.ReadRows(keys, [&](size_t i, std::string_view value) {
+      read_.emplace_back(keys[i], value);
+    });
+  }
+}
+
+void ViewPartition::FillRow(char* row, std::string_view value) {
+  const uint32_t slot = DecodeRow(value);
+  SlotOf(row) = slot;
+  FindCells(slot / ViewChunk::kRows);  // It may have got NULLs.
+}
+
+void ViewPartition::InsertRead() {
+  for (const auto& [key, value] : read_) {
+    const uint64_t hash = HashBytes(key);
+    if (index_.Find(key, hash) != nullptr) continue;  // Several batches asked for it.
+    FillRow(index_.InsertStored(key, hash, static_cast<uint8_t>(VnodeOf(hash))), value);
+  }
+  read_.clear();
+}
+
+bool ViewPartition::Warm(size_t max_rows) {
+  if (!index_.cold()) return false;
+  ++applied_;
+  return index_.FillRows(max_rows,
+                         [this](char* row, std::string_view value) { FillRow(row, value); });
+}
+
+size_t ViewPartition::Evict(size_t bytes, unsigned min_age) {
+  ++applied_;
+  const size_t row_bytes = index_.row_size() + sizeof(uint64_t);
+  const size_t share = bytes * row_bytes / (row_bytes + slot_bytes());
+  size_t slots = 0;
+  const size_t freed = index_.Evict(share, min_age, [&](char* row) {
+    const uint32_t slot = SlotOf(row);
+    MakeWritable(slot);
+    Weight(slot) = 0;
+    free_.push_back(slot);
+    ++slots;
+  });
+  return freed + slots * slot_bytes();
 }
 
 void ViewPartition::Restore(OperatorId op, const Store& store, size_t partition,
                             size_t partitions) {
+  if (index_.opened()) return index_.BeginCold(VnodeRange::Of(partition, partitions));
   store.Scan(op, partition, partitions,
              [&](uint32_t vnode, std::string_view key, std::string_view value) {
                const uint32_t slot = DecodeRow(value);
+               ++live_;
                if (spec_.kind == ViewSpec::Kind::kAppend) return;
                index_.Reserve(1);
                bool created = false;

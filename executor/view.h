@@ -25,12 +25,28 @@ struct ViewChunk {
   size_t compact_at = 64 << 10;  // Heap size at which dead strings are looked for.
 };
 
+struct ViewSpec;
+
+// Of a partition some rows of which are in the store alone: how to find them.
+struct ColdViewRows {
+  const Store* store;
+  std::shared_ptr<const StoreSnapshot> snapshot;
+  OperatorId op;
+  VnodeRange vnodes;
+  std::shared_ptr<const ViewSpec> spec;
+  std::vector<std::string> buried;  // Keys of rows that have gone.
+};
+
 // An immutable picture of one partition.
 struct ViewSnapshot {
   std::vector<std::shared_ptr<const ViewChunk>> chunks;
   size_t rows = 0;  // Slots in use, the last chunk's rest is unused.
+  std::shared_ptr<const ColdViewRows> cold;  // Null when the chunks have all.
   // Calls f with each chunk's live rows; batches have no weights when all are 1.
   void ForEach(const std::function<void(Batch)>& f) const;
+
+ private:
+  void ForEachInMemory(const std::function<void(Batch)>& f) const;
 };
 
 struct ViewSpec {
@@ -69,7 +85,7 @@ class ViewPartition {
   // take them out; each is given once. They go when Apply() is told.
   std::optional<Batch> TakeExpired(int64_t watermark);
 
-  ViewSnapshot Snapshot() const { return {{chunks_.begin(), chunks_.end()}, next_}; }
+  ViewSnapshot Snapshot() const;
   // The row with this encoded key (kKeyed).
   std::optional<Batch> Lookup(std::string_view key) const;
   // How often the row with this encoded key is there (kKeyed: 0 or 1; kBag).
@@ -80,6 +96,21 @@ class ViewPartition {
   void BeginCheckpoint(OperatorId op, StateWriter* writer);
   bool CopySlice(size_t max_rows);
   void Restore(OperatorId op, const Store& store, size_t partition, size_t partitions);
+
+  // Rows in the store alone, as executor/operator.h says; of kKeyed and kBag without retention.
+  void OpenStore(OperatorId op, const Store& store, size_t partition, size_t partitions);
+  bool evicts() const { return index_.opened(); }
+  bool cold() const { return index_.cold(); }
+  // Reads the rows that are in the store alone and that the changes are about, for the next Apply().
+  void ReadCold(std::span<const Batch> changes);
+  void ForgetRead() { read_.clear(); }
+  void Settle() { index_.Settle(); }
+  size_t Evict(size_t bytes, unsigned min_age);
+  bool Warm(size_t max_rows);
+  size_t used_bytes() const;
+  ColdCounts cold_counts() const { return index_.cold_rows().counts(); }
+  // Restored without being read: how many rows that were, of this partition and others.
+  void AddUnread(size_t rows) { live_ += rows; }
 
  private:
   static constexpr uint32_t kNoSlot = UINT32_MAX;
@@ -120,6 +151,11 @@ class ViewPartition {
   void NoteTime(uint32_t slot, char* row);
   void EncodeRow(uint32_t slot, std::string* value) const;
   uint32_t DecodeRow(std::string_view value);
+  std::optional<Batch> LookupCold(std::string_view key) const;
+  void FillRow(char* row, std::string_view value);
+  void InsertRead();
+  size_t slot_bytes() const;
+  size_t heap_bytes() const;
   void CopyAppended(size_t* max_rows);
   void DropOldest();
 
@@ -134,9 +170,12 @@ class ViewPartition {
   uint64_t applied_ = 0;                  // Apply() so far.
   std::vector<uint32_t> free_;
   uint32_t next_ = 0;  // Slots ever used.
-  size_t live_ = 0;
+  size_t live_ = 0;  // All partitions' add up to the rows there are; one's own may be off by AddUnread.
   std::multimap<int64_t, std::string> times_;  // Retention: time to key.
   std::vector<char*> rows_;                    // Scratch.
+  std::vector<std::pair<std::string, std::string>> read_;  // By ReadCold: keys and values.
+  std::shared_ptr<const ViewSpec> shared_spec_;            // With a store.
+  size_t partition_ = 0, partitions_ = 1;
   // kAppend: rows are stored under their number, which counts on over restarts.
   uint64_t first_number_ = 0;  // Of slot 0.
   uint32_t copied_ = 0;        // Slots below are stored or being copied.

@@ -142,6 +142,8 @@ void AppendJsonJob(const JobInfo& job, std::string* out) {
       .Field("steps", job.steps)
       .Field("state_bytes", job.state_bytes)
       .Field("state_rows", job.state_rows)
+      .Field("evicted_rows", job.cold.evicted_rows)
+      .Field("read_rows", job.cold.read_rows)
       .Field("expired_rows", job.expired_rows)
       .Field("dropped_rows", job.dropped_rows)
       .Field("combined_rows", job.combined_rows);

@@ -17,6 +17,7 @@ Engine::State::State(EngineOptions given) : options(std::move(given)) {
     options.partitions = std::max(1u, std::thread::hardware_concurrency());
   if (options.memory_limit == 0) options.memory_limit = DefaultMemoryLimit();
   pool = std::make_unique<WorkerPool>(options.partitions);
+  if (options.memory_budget > 0) budget = std::make_unique<MemoryBudget>(options.memory_budget);
   if (!options.data_directory.empty()) {
     store = std::make_unique<Store>(options.data_directory, StoreOptions{.sync = options.sync});
     return;

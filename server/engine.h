@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "connectors/table_log.h"
 #include "planner/planner.h"
+#include "state/cold_rows.h"
 
 namespace millrace {
 
@@ -24,6 +25,7 @@ struct EngineOptions {
   uint64_t compact_bytes = 4 << 20;  // Logs of tables that change are not compacted below.
   bool manual = false;                              // No driver threads: Step() drives (tests).
   size_t memory_limit = 0;  // Bytes of the process; 0: 80 % of the RAM or cgroup.
+  size_t memory_budget = 0;  // Bytes of all state; what is over it is in the store alone. 0: none.
   std::function<int64_t()> clock = NowMicros;  // Of the pipelines' steps.
 };
 
@@ -42,6 +44,7 @@ struct JobInfo {
   uint64_t steps = 0;
   uint64_t state_bytes = 0, state_rows = 0;
   uint64_t expired_rows = 0, dropped_rows = 0;  // By state TTL.
+  ColdCounts cold;  // State in the store alone.
   uint64_t combined_rows = 0;  // That became groups before they changed their partition.
   std::optional<int64_t> watermark;  // Microseconds; none before the first.
   std::string held_back_by;  // "orders/a.csv": the source partition with the least watermark.

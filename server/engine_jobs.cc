@@ -119,6 +119,7 @@ std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Pla
   job->restart = StrategyOf(session);
   const TableRead read = store ? TableRead::kReplayable : TableRead::kFollow;
   job->flow = std::make_unique<Dataflow>(plan, flow_options, Environment(read));
+  if (store) job->flow->OpenStore(*store);
   record.flow = job->flow.get();
   record.session = session;
   std::set<std::string> upstream;
@@ -137,6 +138,7 @@ Pipeline& Engine::State::OpenPipeline(uint32_t id) {
   pipeline_options.manual = options.manual;
   pipeline_options.clock = options.clock;
   pipeline_options.memory_limit = options.memory_limit;
+  pipeline_options.budget = budget.get();
   pipeline_options.checkpoint_interval_micros = store ? options.checkpoint_interval_micros : 0;
   if (store) pipeline_options.journal_directory = store->directory() + "/journal";
   if (store && !options.manual) {
@@ -273,6 +275,7 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
     info.state_bytes = flow.state_bytes();
     info.state_rows = flow.state_rows();
     info.expired_rows = flow.expired_rows();
+    info.cold = flow.cold_counts();
     info.dropped_rows = flow.dropped_rows();
     info.combined_rows = flow.combined_rows();
     info.watermark = flow.watermark();

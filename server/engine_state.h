@@ -43,6 +43,7 @@ struct Engine::State {
   std::unique_ptr<Store> store;   // Null when nothing is kept.
   std::string scratch_directory;  // Of embedded tables then; removed at the end.
   std::unique_ptr<WorkerPool> pool;
+  std::unique_ptr<MemoryBudget> budget;  // Null when there is none.
   std::atomic<bool> shutting_down = false;
 
   mutable std::recursive_mutex mutex;

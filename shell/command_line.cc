@@ -65,6 +65,10 @@ void AddServerOptions(CLI::App* command, ServerSettings* settings) {
                    "Time between checkpoints")
       ->envname("MILLRACE__CHECKPOINT__INTERVAL")
       ->capture_default_str();
+  command
+      ->add_option("--state-memory-budget,--state.memory-budget", settings->memory_budget,
+                   "Memory of all state, like 2 GB; what is over it is read from the data directory")
+      ->envname("MILLRACE__STATE__MEMORY_BUDGET");
   command->add_option("-D", settings->definitions, "key=value of the configuration");
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "connectors/connector.h"
 #include "server/api_error.h"
 #include "server/check_directory.h"
 #include "server/http_server.h"
@@ -25,7 +26,8 @@ constexpr auto kDrain = std::chrono::seconds(5);  // For requests in flight when
 bool Define(const std::string& definition, ServerSettings* settings) {
   constexpr std::string_view kKeys[] = {
       "api.port",  "api.bind-address", "storage.data-dir",    "checkpoint.interval",
-      "log.level", "sql.init-file",    "pipeline.parallelism", "tables.compact-bytes"};
+      "log.level", "sql.init-file",    "pipeline.parallelism", "tables.compact-bytes",
+      "state.memory-budget"};
   const size_t equals = std::min(definition.find('='), definition.size());
   const std::string key = definition.substr(0, equals);
   const std::string value = definition.substr(std::min(equals + 1, definition.size()));
@@ -38,6 +40,8 @@ bool Define(const std::string& definition, ServerSettings* settings) {
       settings->data_directory = value;
     } else if (key == "checkpoint.interval") {
       settings->checkpoint_interval = value;
+    } else if (key == "state.memory-budget") {
+      settings->memory_budget = value;
     } else if (key == "log.level") {
       settings->log_level = value;
     } else if (key == "sql.init-file") {
@@ -82,6 +86,16 @@ bool ReadOptions(const ServerSettings& settings, EngineOptions* options) {
     std::cerr << "millrace: log level '" << settings.log_level
               << "' is none of debug, info, warn, error, off\n";
     return false;
+  }
+  if (!settings.memory_budget.empty()) {
+    try {
+      const Options budget = {{"state.memory-budget", {settings.memory_budget, {}, {}}}};
+      options->memory_budget =
+          static_cast<size_t>(GetSizeBytes(budget, "state.memory-budget", 0));
+    } catch (const Error& error) {
+      std::cerr << "millrace: " << error.message << "\n";
+      return false;
+    }
   }
   options->data_directory = settings.data_directory;
   options->partitions = settings.parallelism;

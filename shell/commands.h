@@ -27,6 +27,7 @@ struct ServerSettings {
   size_t parallelism = 0;
   std::string checkpoint_interval = "10s";
   std::optional<uint64_t> compact_bytes;
+  std::string memory_budget;  // "2 GB"; "": none.
   std::vector<std::string> definitions;  // "checkpoint.interval=200 ms"
 };
 

@@ -9,6 +9,7 @@ size_t GroupTable::UnitsOf(size_t key_size) const {
 
 char* GroupTable::AllocateRow(size_t key_size) {
   const size_t units = UnitsOf(key_size);
+  row_bytes_ += units * 16;
   char* memory;
   if (units < free_.size() && !free_[units].empty()) {
     memory = free_[units].back();
@@ -22,6 +23,7 @@ char* GroupTable::AllocateRow(size_t key_size) {
 void GroupTable::FreeRow(char* row) {
   const size_t key_size = header(row).key_size;
   const size_t units = UnitsOf(key_size);
+  row_bytes_ -= units * 16;
   if (units >= free_.size()) free_.resize(units + 1);
   free_[units].push_back(row - KeySpace(key_size));
 }
@@ -50,7 +52,7 @@ void GroupTable::Grow() {
   }
 }
 
-void GroupTable::Erase(char* row) {
+void GroupTable::TakeOut(char* row) {
   size_t s = Home(header(row).hash);
   while (RowOf(slots_[s]) != row) s = Next(s);
   // Backward shift: no tombstones.
@@ -63,9 +65,35 @@ void GroupTable::Erase(char* row) {
   }
   slots_[s] = 0;
   --size_;
+}
+
+void GroupTable::Erase(char* row) {
+  TakeOut(row);
   if (!tracked_) return FreeRow(row);
   BeforeChange(row);
+  if (cold() && (header(row).state & kStored)) cold_.Bury(key(row));
   header(row).state |= kErased;
+}
+
+char* GroupTable::InsertStored(std::string_view key, uint64_t hash, uint8_t vnode) {
+  Reserve(1);
+  bool created = false;
+  char* row = FindOrInsert(key, hash, &created);
+  assert(created);
+  header(row).vnode = vnode;
+  header(row).state = static_cast<uint8_t>(kStored | copies_ % kAges << kAgeShift);
+  return row;
+}
+
+// The store still has the rows that left since the last checkpoint.
+void GroupTable::BeginEviction() {
+  assert(pending_.empty());
+  cold_.NoteForgotten();
+  if (cold_.any()) return;
+  for (const char* row : dirty_) {
+    if ((header(row).state & kErased) && (header(row).state & kStored)) cold_.Bury(key(row));
+  }
+  cold_.Begin();
 }
 
 void GroupTable::MarkDirty(char* row) {
@@ -83,7 +111,7 @@ void GroupTable::Write(char* row) {
   value_.clear();
   encode_(row, &value_);
   writer_->Put(op_, header(row).vnode, key(row), value_);
-  state |= kStored;
+  state = static_cast<uint8_t>(kStored | copies_ % kAges << kAgeShift);
 }
 
 void GroupTable::BeginCheckpoint(OperatorId op, StateWriter* writer, Encode encode) {
@@ -94,6 +122,8 @@ void GroupTable::BeginCheckpoint(OperatorId op, StateWriter* writer, Encode enco
   pending_.swap(dirty_);
   pending_epoch_ = epoch_;
   epoch_ = epoch_ == 255 ? 1 : epoch_ + 1;
+  ++copies_;
+  cold_.BeginCheckpoint();
 }
 
 bool GroupTable::CopySlice(size_t max_rows) {

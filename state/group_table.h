@@ -8,6 +8,9 @@
 // pending ones, CopySlice() writes some of them, and BeforeChange() writes a pending row that is
 // about to change first, so that the copy is the table at the cut. Erased rows stay allocated until
 // the checkpoint that deletes them has been copied.
+//
+// Rows may be in the store alone (state/cold_rows.h): while cold(), FetchRows() brings in those of a
+// batch's keys before FindOrInsert() and Find() look for them.
 #pragma once
 
 #include <cassert>
@@ -15,6 +18,7 @@
 #include <span>
 #include <vector>
 
+#include "state/cold_rows.h"
 #include "state/state_writer.h"
 #include "types/row_key.h"
 
@@ -55,7 +59,9 @@ class GroupTable {
   size_t payload_size() const { return payload_size_; }
   size_t row_size() const { return kPayload + payload_size_; }  // Without the key.
   size_t size() const { return size_; }
+  // Taken from the system, and thereof in use.
   size_t bytes() const { return arena_.allocated() + slots_.size() * sizeof(uint64_t); }
+  size_t used_bytes() const { return row_bytes_ + slots_.size() * sizeof(uint64_t); }
 
   void Reserve(size_t more) {
     while ((size_ + more) * 2 > slots_.size()) Grow();
@@ -137,8 +143,40 @@ class GroupTable {
   }
   size_t dirty() const { return dirty_.size(); }
 
+  // Allows rows to be in the store alone. REQUIRES: tracked.
+  void OpenStore(const Store* store, OperatorId op) { cold_.Open(store, op); }
+  bool opened() const { return cold_.opened(); }
+  // Instead of restoring: all that the store has of these vnodes is in it alone; Fill() brings it in.
+  void BeginCold(VnodeRange vnodes) {
+    cold_.Begin();
+    cold_.BeginFill(vnodes);
+  }
+  bool cold() const { return cold_.any(); }
+  const ColdRows& cold_rows() const { return cold_; }
+
+  // Calls f(i, value) for the keys whose rows are in the store alone, each once.
+  template <class Keys, class F>
+  void ReadRows(const Keys& keys, F f) const;
+  // The row of a key that is not in the table, as if it had been restored.
+  char* InsertStored(std::string_view key, uint64_t hash, uint8_t vnode);
+  // Brings in the rows of those keys; fill(row, value) sets what is behind the header.
+  template <class Keys, class Fill>
+  void FetchRows(const Keys& keys, Fill fill);
+  // Brings in up to `max_rows` of what is in the store alone; false when there is no more.
+  template <class Fill>
+  bool FillRows(size_t max_rows, Fill fill);
+  // What the checkpoints so far have is in the store. REQUIRES: none is being copied.
+  void Settle() { cold_.Settle(); }
+  // Forgets rows that the store has and that the last `min_age` checkpoints did not (rows keep their
+  // age up to 15 and begin again), until that many bytes are free or all have been looked at; calls
+  // drop(row) for each. Returns the bytes. REQUIRES: Settle() since the last checkpoint, and no row
+  // is pointed to.
+  template <class Drop>
+  size_t Evict(size_t bytes, unsigned min_age, Drop drop);
+
  private:
-  enum : uint8_t { kErased = 1, kStored = 2 };
+  // In the high bits of a row's state: the number of the checkpoint that last copied it.
+  enum : uint8_t { kErased = 1, kStored = 2, kAgeShift = 4, kAges = 16 };
   static constexpr size_t kFirstSlots = 64;
   // A slot is the top 16 bits of the hash, a tag, above a 48-bit row address. Zero is empty.
   static constexpr int kAddressBits = 48;
@@ -173,6 +211,11 @@ class GroupTable {
 
   char* Insert(size_t slot, std::string_view key, uint64_t hash);
   void Grow();
+  void TakeOut(char* row);
+  void BeginEviction();
+  unsigned AgeOf(const char* row) const {
+    return (copies_ + kAges - (header(row).state >> kAgeShift)) % kAges;
+  }
   void MarkDirty(char* row);
   void Write(char* row);
   size_t UnitsOf(size_t key_size) const;
@@ -185,6 +228,7 @@ class GroupTable {
   std::vector<uint64_t> slots_;
   Arena arena_;
   std::vector<std::vector<char*>> free_;  // By size in units of 16 bytes.
+  size_t row_bytes_ = 0;                  // Of rows that are not free.
   // Rows of the running epoch are dirty. Those of the one before are pending until they are copied;
   // so a cut costs nothing per row.
   uint8_t epoch_ = 1;
@@ -195,6 +239,72 @@ class GroupTable {
   StateWriter* writer_ = nullptr;
   Encode encode_;
   std::string value_;
+  uint8_t copies_ = 0;  // Checkpoints begun, as far as ages go.
+  ColdRows cold_;
+  size_t next_evicted_ = 0;  // The slot to look at next.
 };
+
+template <class Keys, class F>
+void GroupTable::ReadRows(const Keys& keys, F f) const {
+  std::vector<ColdRows::Wanted> wanted;
+  constexpr size_t kGroup = 128;
+  for (size_t begin = 0; begin < keys.size(); begin += kGroup) {
+    const size_t end = std::min(begin + kGroup, keys.size());
+    for (size_t i = begin; i < end; ++i) __builtin_prefetch(&slots_[Home(keys.hash(i))]);
+    for (size_t i = begin; i < end; ++i) {
+      __builtin_prefetch(RowOf(slots_[Tagged(keys.hash(i))]));
+    }
+    for (size_t i = begin; i < end; ++i) {
+      if (Find(keys[i], keys.hash(i)) != nullptr) continue;
+      wanted.push_back({{VnodeOf(keys.hash(i)), keys[i]}, i});
+    }
+  }
+  if (wanted.empty()) return;
+  cold_.Read(&wanted, [&](const ColdRows::Wanted& row, std::string_view value) {
+    f(row.place, value);
+  });
+}
+
+template <class Keys, class Fill>
+void GroupTable::FetchRows(const Keys& keys, Fill fill) {
+  ReadRows(keys, [&](size_t i, std::string_view value) {
+    fill(InsertStored(keys[i], keys.hash(i), static_cast<uint8_t>(VnodeOf(keys.hash(i)))), value);
+  });
+}
+
+template <class Fill>
+bool GroupTable::FillRows(size_t max_rows, Fill fill) {
+  const bool more = cold_.Fill(
+      max_rows, [&](uint32_t vnode, std::string_view key, std::string_view value) {
+        const uint64_t hash = HashBytes(key);
+        if (Find(key, hash) != nullptr) return;
+        fill(InsertStored(key, hash, static_cast<uint8_t>(vnode)), value);
+      });
+  if (cold_.filled()) cold_.End();
+  return more;
+}
+
+template <class Drop>
+size_t GroupTable::Evict(size_t bytes, unsigned min_age, Drop drop) {
+  if (!cold_.opened() || size_ == 0) return 0;
+  BeginEviction();
+  const size_t before = row_bytes_;
+  for (size_t looked = 0; looked < slots_.size() && before - row_bytes_ < bytes; ++looked) {
+    if (next_evicted_ >= slots_.size()) next_evicted_ = 0;
+    char* row = at_slot(next_evicted_);
+    const bool goes = row != nullptr && header(row).epoch == 0 &&
+                      (header(row).state & kStored) && AgeOf(row) >= min_age;
+    if (!goes) {
+      ++next_evicted_;
+      continue;
+    }
+    drop(row);
+    TakeOut(row);  // Another may come into its slot.
+    FreeRow(row);
+    ++cold_.counts().evicted_rows;
+  }
+  cold_.counts().evicted_bytes += before - row_bytes_;
+  return before - row_bytes_;
+}
 
 }  // namespace millrace

@@ -31,6 +31,8 @@ class StateWriter {
   }
   size_t size() const { return puts_.size() + deletes_.size(); }
   size_t bytes() const { return arena_.allocated(); }
+  // Of the changes and of the lists of them, until they are written.
+  size_t memory() const { return bytes() + size() * 3 * sizeof(StateChange); }
 
   // A later change of a key wins. Deletions come first: a key that was deleted and made again
   // before the checkpoint has a row at its cut, whichever of the two was copied first.

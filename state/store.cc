@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "state/data_directory.h"
+#include "state/read_env.h"
 #include "state/segment.h"
 
 namespace millrace {
@@ -120,6 +121,20 @@ std::optional<SegmentName> ParseSegmentName(const std::string& file) {
 
 }  // namespace
 
+class StoreSnapshot {
+ public:
+  explicit StoreSnapshot(leveldb::DB* db) : db_(db), snapshot_(db->GetSnapshot()) {}
+  ~StoreSnapshot() { db_->ReleaseSnapshot(snapshot_); }
+  StoreSnapshot(const StoreSnapshot&) = delete;
+  StoreSnapshot& operator=(const StoreSnapshot&) = delete;
+
+  const leveldb::Snapshot* get() const { return snapshot_; }
+
+ private:
+  leveldb::DB* db_;
+  const leveldb::Snapshot* snapshot_;
+};
+
 struct Store::State {
   State(std::string path, StoreOptions store_options);
   ~State();
@@ -132,7 +147,8 @@ struct Store::State {
   void Write(leveldb::WriteBatch* batch) const;
   // Calls f(key, value) for [begin, end) until it returns false.
   template <class F>
-  void ScanRange(std::string_view begin, std::string_view end, F f) const;
+  void ScanRange(std::string_view begin, std::string_view end, F f,
+                 const StoreSnapshot* snapshot = nullptr) const;
 
   void OpenDatabase();
   void RecoverSegments();
@@ -152,6 +168,7 @@ struct Store::State {
 
   const StoreOptions options;
   const DataDirectory directory;
+  std::unique_ptr<leveldb::Env> env = MakeReadEnv();
   std::unique_ptr<leveldb::Cache> cache;
   std::unique_ptr<const leveldb::FilterPolicy> filter;
   std::unique_ptr<leveldb::DB> db;
@@ -202,8 +219,10 @@ void Store::State::Write(leveldb::WriteBatch* batch) const {
 }
 
 template <class F>
-void Store::State::ScanRange(std::string_view begin, std::string_view end, F f) const {
+void Store::State::ScanRange(std::string_view begin, std::string_view end, F f,
+                             const StoreSnapshot* snapshot) const {
   leveldb::ReadOptions read;
+  if (snapshot != nullptr) read.snapshot = snapshot->get();
   read.fill_cache = false;
   const std::unique_ptr<leveldb::Iterator> rows(db->NewIterator(read));
   for (rows->Seek(AsSlice(begin)); rows->Valid(); rows->Next()) {
@@ -218,6 +237,7 @@ void Store::State::OpenDatabase() {
   filter.reset(leveldb::NewBloomFilterPolicy(10));
   leveldb::Options database;
   database.create_if_missing = true;
+  database.env = env.get();
   database.write_buffer_size = kWriteBuffer;
   database.max_file_size = kTableFile;
   database.block_cache = cache.get();
@@ -399,21 +419,62 @@ std::optional<SealedEpoch> Store::LastEpoch(uint32_t pipeline) const {
   return DecodeSeal(*value).sealed;
 }
 
+VnodeRange VnodeRange::Of(size_t p, size_t partitions) {
+  VnodeRange range;
+  while (range.first < kVnodes && OwnerOf(range.first, partitions) != p) ++range.first;
+  range.end = range.first;
+  while (range.end < kVnodes && OwnerOf(range.end, partitions) == p) ++range.end;
+  return range;
+}
+
 void Store::Scan(OperatorId op, size_t p, size_t partitions,
                  const std::function<void(uint32_t vnode, std::string_view key,
                                           std::string_view value)>& f) const {
-  uint32_t first = 0;
-  while (first < kVnodes && OwnerOf(first, partitions) != p) ++first;
-  if (first == kVnodes) return;
-  uint32_t last = first;
-  while (last + 1 < kVnodes && OwnerOf(last + 1, partitions) == p) ++last;
+  const VnodeRange vnodes = VnodeRange::Of(p, partitions);
+  ScanFrom(op, {vnodes.first, {}}, vnodes.end, nullptr,
+           [&](uint32_t vnode, std::string_view key, std::string_view value) {
+             f(vnode, key, value);
+             return true;
+           });
+}
+
+void Store::ScanFrom(OperatorId op, const StateKey& from, uint32_t end,
+                     const StoreSnapshot* snapshot,
+                     const std::function<bool(uint32_t vnode, std::string_view key,
+                                              std::string_view value)>& f) const {
+  if (from.vnode >= end) return;
   std::string begin;
-  AppendStateKey(op, first, {}, &begin);
+  AppendStateKey(op, from.vnode, from.key, &begin);
   state_->ScanRange(
-      begin, StateKeyBehind(op, last), [&](std::string_view key, std::string_view value) {
-        f(static_cast<uint8_t>(key[kStatePrefix - 1]), key.substr(kStatePrefix), value);
-        return true;
-      });
+      begin, StateKeyBehind(op, end - 1),
+      [&](std::string_view key, std::string_view value) {
+        return f(static_cast<uint8_t>(key[kStatePrefix - 1]), key.substr(kStatePrefix), value);
+      },
+      snapshot);
+}
+
+void Store::Get(OperatorId op, std::span<const StateKey> rows, const StoreSnapshot* snapshot,
+                const std::function<void(size_t i, std::string_view value)>& f) const {
+  leveldb::ReadOptions read;
+  if (snapshot != nullptr) read.snapshot = snapshot->get();
+  std::string key, value;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    key.clear();
+    AppendStateKey(op, rows[i].vnode, rows[i].key, &key);
+    const leveldb::Status status = state_->db->Get(read, key, &value);
+    if (status.IsNotFound()) continue;
+    state_->Check(status);
+    f(i, value);
+  }
+}
+
+std::shared_ptr<const StoreSnapshot> Store::Snapshot() const {
+  return std::make_shared<const StoreSnapshot>(state_->db.get());
+}
+
+bool Store::AllApplied() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->error == nullptr && state_->applied >= state_->enqueued;
 }
 
 void Store::WaitApplied() {

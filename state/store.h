@@ -41,6 +41,21 @@ struct StoreOptions {
   bool apply = true;  // Off in crash tests: sealed segments wait for the directory's next opening.
 };
 
+// A state row's place within its operator.
+struct StateKey {
+  uint32_t vnode;
+  std::string_view key;
+};
+
+// The vnodes [first, end) of partition `p` of `partitions`.
+struct VnodeRange {
+  uint32_t first = 0, end = 0;
+  static VnodeRange Of(size_t p, size_t partitions);
+};
+
+// What the database holds at one moment. Must not outlive its store.
+class StoreSnapshot;
+
 // What is known of a pipeline's last sealed epoch.
 struct SealedEpoch {
   uint64_t epoch = 0;
@@ -78,8 +93,20 @@ class Store {
   void Scan(OperatorId op, size_t p, size_t partitions,
             const std::function<void(uint32_t vnode, std::string_view key, std::string_view value)>&
                 f) const;
+  // Calls f from the row with this key of this vnode on, up to the vnode `end`, until it returns
+  // false; of the database as it is now, or as it was.
+  void ScanFrom(OperatorId op, const StateKey& from, uint32_t end, const StoreSnapshot* snapshot,
+                const std::function<bool(uint32_t vnode, std::string_view key,
+                                         std::string_view value)>& f) const;
+  // Calls f(i, value) for those of the rows that the database holds. Fastest when they are sorted.
+  void Get(OperatorId op, std::span<const StateKey> rows, const StoreSnapshot* snapshot,
+           const std::function<void(size_t i, std::string_view value)>& f) const;
+  std::shared_ptr<const StoreSnapshot> Snapshot() const;
+
   // Returns when every sealed segment is in LevelDB. Throws what applying threw.
   void WaitApplied();
+  // Whether every sealed segment is.
+  bool AllApplied() const;
 
   // Forgets the state rows of these operators. REQUIRES: no commit touches them any more.
   void DropOperators(std::span<const OperatorId> ops);

@@ -820,4 +820,21 @@ MUTANTS = [
         "planner/bind_table.cc",
         "relation_.changes = HasChangeFormat(*relation_.connector, relation_.options);",
         "relation_.changes = false;")]),
+    # State in the store alone.
+    ("cold_groups_not_fetched", [(
+        "executor/aggregate.cc",
+        "if (groups_.cold()) FetchGroups(keys);",
+        "")]),
+    ("cold_view_rows_not_shown", [(
+        "executor/view.cc",
+        "if (!cold) return ForEachInMemory(f);",
+        "return ForEachInMemory(f);")]),
+    ("cold_view_rows_not_read", [(
+        "executor/materialize.cc",
+        "if (parts_[p]->cold()) parts_[p]->ReadCold(pending_[p]);",
+        "")]),
+    ("rows_come_back_from_the_store", [(
+        "state/group_table.cc",
+        "if (cold() && (header(row).state & kStored)) cold_.Bury(key(row));",
+        "")]),
 ]

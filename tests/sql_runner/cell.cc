@@ -1,6 +1,7 @@
 #include "tests/sql_runner/cell.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/clock.h"
@@ -77,6 +78,9 @@ void CellRun::Open() {
   options.clock = [this] { return now_; };
   // Where batches are of seven rows, tables are compacted all the time.
   if (cell_.batch_rows == 7) options.compact_bytes = 0;
+  if (const char* budget = std::getenv("MILLRACE_TEST_BUDGET")) {
+    options.memory_budget = std::strtoul(budget, nullptr, 10);
+  }
   engine_ = std::make_unique<Engine>(options);
 }
 

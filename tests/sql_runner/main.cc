@@ -1,7 +1,8 @@
 // sql_runner FILES…|DIRECTORIES [--cell partitions,batch_rows,crash|plain]
 //
 // Runs every .test file in every cell of the matrix; MILLRACE_TEST_CELLS=n takes the first n, which
-// are spread. Exit 0 when all passed, 1 when not, 2 on usage.
+// are spread. MILLRACE_TEST_BUDGET=bytes is the memory budget of the state: with 1, whatever can be is
+// evicted after every step. Exit 0 when all passed, 1 when not, 2 on usage.
 #include <unistd.h>
 
 #include <algorithm>
