@@ -29,10 +29,10 @@ struct OverOptions {
   Over plan;
   Schema input;
   Schema output;
-  std::string zone;      // Of windows that are cut by its local time; "": UTC.
   size_t unrouted = 0;   // Leading columns of PARTITION BY that do not choose the partition.
   bool tracked = false;  // Checkpoints are taken.
   OperatorId id = 0;
+  std::string zone = {};  // Of windows that are cut by its local time; "": UTC.
 };
 
 // How the rows of a partition are ordered.

@@ -27,10 +27,10 @@ struct TopNOptions {
   TopN plan;
   Schema input;
   bool append_only = false;  // The input never takes rows back.
-  std::string zone;          // Of windows that are cut by its local time; "": UTC.
   bool upsert = false;   // Every consumer keeps rows by partition and rank: an update needs no -1.
   bool tracked = false;  // Checkpoints are taken.
   OperatorId id = 0;
+  std::string zone = {};  // Of windows that are cut by its local time; "": UTC.
 };
 
 class TopNOperator final : public Operator {
