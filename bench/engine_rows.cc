@@ -1,4 +1,5 @@
 // Rows that are SQL files run by an engine of their own.
+#include <algorithm>
 #include <iostream>
 #include <set>
 
@@ -9,11 +10,14 @@
 namespace millrace::bench {
 namespace {
 
+// Runs `sql`, whose jobs read bounded sources, to their end. With `data`, a directory, there are
+// checkpoints.
 Cost RunSql(const Setup& setup, const std::string& tables, const std::string& sql,
-            size_t partitions) {
+            size_t partitions, const std::filesystem::path& data = {}) {
   EngineOptions options;
   options.base_directory = setup.scratch;
   options.partitions = partitions;
+  options.data_directory = data.string();
   return bench::RunSql(options, tables, sql);
 }
 
@@ -59,6 +63,37 @@ void NexmarkRow(const Setup& setup, const std::string& query, double floor) {
         return static_cast<double>(events) / cost.cpu * 1e-6;
       },
       setup.rounds);
+}
+
+void NexmarkCheckpointsRow(const Setup& setup, const std::string& query, double floor) {
+  constexpr double kSeconds = 60;
+  const std::string sql = NexmarkQuery(setup, query);
+  const std::filesystem::path data = setup.scratch / "checkpoints";
+  const auto run = [&](uint64_t events) {
+    std::filesystem::remove_all(data);
+    const Cost cost = RunSql(setup, NexmarkTables(setup, events), sql, 1, data);
+    std::filesystem::remove_all(data);
+    return cost;
+  };
+  auto events = static_cast<uint64_t>(1e6 * setup.scale);
+  Cost cost = run(events);
+  while (cost.wall < kSeconds) {
+    events = static_cast<uint64_t>(static_cast<double>(events) *
+                                   std::clamp(1.2 * kSeconds / cost.wall, 1.2, 20.0));
+    cost = run(events);
+  }
+  Print({.name = "Nexmark " + query + " with 10 s checkpoints",
+         .value = static_cast<double>(events) / cost.cpu * 1e-6,
+         .unit = "million events per CPU second",
+         .ratio = static_cast<double>(events) / cost.cpu * 1e-6,
+         .floor = floor});
+}
+
+void NexmarkPartitionsRow(const Setup& setup, const std::string& query, size_t partitions) {
+  const auto events = static_cast<uint64_t>(5e6 * setup.scale);
+  const Cost cost =
+      RunSql(setup, NexmarkTables(setup, events), NexmarkQuery(setup, query), partitions);
+  std::cout << "{\"wall\": " << cost.wall << ", \"cpu\": " << cost.cpu << "}\n";
 }
 
 void WriteBids(const Setup& setup) {

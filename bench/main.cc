@@ -38,6 +38,19 @@ std::map<std::string, std::function<void(const Setup&)>> Rows() {
       NexmarkRow(setup, query, floor);
     };
   }
+  constexpr std::pair<const char*, double> kWithCheckpoints[] = {
+      {"q3", 3},   {"q20", 0.4}, {"q23", 0.3}, {"q4", 0.6},  {"q9", 0.4},
+      {"q18", 0.6}, {"q19", 0.6}, {"q15", 1.5}, {"q16", 0.8}, {"q17", 1.2}};
+  for (const auto& [query, floor] : kWithCheckpoints) {
+    rows[std::string(query) + "_checkpoints"] =
+        [query = std::string(query), floor = floor](const Setup& setup) {
+          NexmarkCheckpointsRow(setup, query, floor);
+        };
+  }
+  rows["q20_1"] = [](const Setup& setup) { NexmarkPartitionsRow(setup, "q20", 1); };
+  rows["q20_2"] = [](const Setup& setup) { NexmarkPartitionsRow(setup, "q20", 2); };
+  rows["plan_one"] = PlanOneRow;
+  rows["plan_joins"] = PlanJoinsRow;
   rows["tumble"] = [](const Setup& setup) { NexmarkRow(setup, "tumble", 4); };
   rows["hop"] = [](const Setup& setup) { NexmarkRow(setup, "hop", 3); };
   rows["tumble_view"] = [](const Setup& setup) { NexmarkRow(setup, "tumble_view", 0); };

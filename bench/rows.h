@@ -29,8 +29,16 @@ void ColdStateRow(const Setup& setup);
 void ColdStateBudgetRow(const Setup& setup);  // Without the comparison.
 void RestartRow(const Setup& setup);
 
+// From text to plan.
+void PlanOneRow(const Setup& setup);
+void PlanJoinsRow(const Setup& setup);
+
 // By SQL through the engine.
 void NexmarkRow(const Setup& setup, const std::string& query, double floor);
+// The same with a checkpoint every 10 s, over a minute at least.
+void NexmarkCheckpointsRow(const Setup& setup, const std::string& query, double floor);
+// Runs it on so many partitions, printing seconds.
+void NexmarkPartitionsRow(const Setup& setup, const std::string& query, size_t partitions);
 void JsonRow(const Setup& setup);
 // Makes DIR/bids.json; and reads it on so many partitions, printing rows and seconds.
 void WriteBids(const Setup& setup);

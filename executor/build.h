@@ -42,6 +42,9 @@ class DataflowBuilder {
   size_t AddOp(const Node& node, const Aggregate& op);
   size_t AddSliced(const Node& node, const Aggregate& op, const Node& windows);
   size_t AddSessions(const Node& node, const AssignWindows& op);
+  template <class Op>
+  size_t AddSessionNode(const Node& node, const Op& op, std::string name,
+                        const std::vector<size_t>& keys);
   const Node& NoteLateness(const Node& node, int64_t late_after);
   size_t AddOp(const Node& node, const SessionAggregate& op);
   size_t AddOp(const Node& node, const Join& op);

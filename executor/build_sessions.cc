@@ -5,12 +5,20 @@
 
 namespace millrace {
 
-size_t DataflowBuilder::AddSessions(const Node& node, const AssignWindows& op) {
+// The node of sessions of `keys`, without its operators.
+template <class Op>
+size_t DataflowBuilder::AddSessionNode(const Node& node, const Op& op, std::string name,
+                                       const std::vector<size_t>& keys) {
   emits_changes_ |= !op.emit_on_close;
   const size_t input = Add(*node.inputs[0]);
-  const size_t at = AddNode("Session", {input});
-  Connect(input, at, 0, op.partition);
+  const size_t at = AddNode(std::move(name), {input});
+  Connect(input, at, 0, keys);
   flow_.nodes_[at].by_clock = !op.event_time;
+  return at;
+}
+
+size_t DataflowBuilder::AddSessions(const Node& node, const AssignWindows& op) {
+  const size_t at = AddSessionNode(node, op, "Session", op.partition);
   Instantiate(at, [&](PartitionContext* context, size_t) {
     AssignSessionsOptions options;
     options.plan = op;
@@ -23,11 +31,7 @@ size_t DataflowBuilder::AddSessions(const Node& node, const AssignWindows& op) {
 }
 
 size_t DataflowBuilder::AddOp(const Node& node, const SessionAggregate& op) {
-  emits_changes_ |= !op.emit_on_close;
-  const size_t input = Add(*node.inputs[0]);
-  const size_t at = AddNode("SessionAggregate", {input});
-  Connect(input, at, 0, op.keys);
-  flow_.nodes_[at].by_clock = !op.event_time;
+  const size_t at = AddSessionNode(node, op, "SessionAggregate", op.keys);
   Instantiate(at, [&](PartitionContext* context, size_t) {
     SessionAggregateOptions options;
     options.plan = op;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "executor/order_columns.h"
 #include "executor/windows.h"
 #include "types/datetime.h"
 
@@ -16,15 +17,8 @@ constexpr int64_t kNotDue = kMaxWatermark;
 OrderedLayout LayoutOf(const MatchOptions& options) {
   Schema schema = options.input;
   std::vector<OrderColumn> order;
-  if (options.plan.proctime) {
-    const Type& time = schema[options.plan.order[0].column].type;
-    order = {{schema.size()}, {schema.size() + 1}};
-    schema.push_back({"$time", time});
-    schema.push_back({"$step", Type(TypeId::kBigInt, false)});
-  }
-  for (const SortKey& key : options.plan.order) {
-    order.push_back({key.column, key.descending, key.nulls_first});
-  }
+  if (options.plan.proctime) order = AddStepColumns(options.plan.order[0].column, &schema);
+  for (const OrderColumn& column : OrderColumns(options.plan.order)) order.push_back(column);
   schema.push_back({"$number", Type(TypeId::kBigInt, false)});  // Last in the key.
   return OrderedLayout(std::move(schema), options.plan.partition, std::move(order));
 }

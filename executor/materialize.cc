@@ -3,11 +3,67 @@
 #include <algorithm>
 
 namespace millrace {
+namespace {
+
+constexpr size_t kKnownRows = 10'000;  // Of past changes, for those who come back.
+
+}  // namespace
 
 View::View(std::string name, ViewSpec spec, size_t partitions, bool tracked)
     : name_(std::move(name)), spec_(std::move(spec)), pending_(partitions) {
   for (size_t p = 0; p < partitions; ++p) {
     parts_.push_back(std::make_unique<ViewPartition>(spec_, tracked));
+  }
+}
+
+View::~View() {
+  for (const Follower& follower : followers_) {
+    if (const auto feed = follower.feed.lock()) feed->Close();
+  }
+}
+
+void View::Follow(const std::shared_ptr<ViewFeed>& feed, size_t number) {
+  followers_.push_back({feed, number});
+  if (!known_since_) known_since_ = published_step_;
+}
+
+std::optional<std::vector<FeedStep>> View::Since(uint64_t step) const {
+  if (step > published_step_ || step < known_since_.value_or(published_step_)) return std::nullopt;
+  std::vector<FeedStep> steps;
+  for (const FeedStep& known : known_) {
+    if (known.number > step) steps.push_back(known);
+  }
+  return steps;
+}
+
+void View::Remember(uint64_t step, const FeedStep::Change& change) {
+  for (const Batch& batch : change.rows) known_rows_ += batch.size;
+  known_.push_back({step, {change}});
+  while (known_rows_ > kKnownRows) {
+    known_since_ = known_.front().number;
+    for (const Batch& batch : known_.front().changes[0].rows) known_rows_ -= batch.size;
+    known_.pop_front();
+  }
+}
+
+void View::Feed(uint64_t step, std::vector<std::shared_ptr<ViewFeed>>* fed) {
+  std::erase_if(followers_, [](const Follower& follower) { return follower.feed.expired(); });
+  if (!known_since_) return;
+  FeedStep::Change change{0, watermark_, {}};
+  for (size_t p = 0; p < parts_.size(); ++p) {
+    for (Batch& batch : Delta(p)) {
+      if (batch.size > 0) change.rows.push_back(std::move(batch));
+    }
+  }
+  if (change.rows.empty() && watermark_ == fed_watermark_) return;
+  fed_watermark_ = watermark_;
+  if (!change.rows.empty()) Remember(step, change);
+  for (const Follower& follower : followers_) {
+    const auto feed = follower.feed.lock();
+    if (!feed) continue;
+    change.view = follower.number;
+    feed->Add(change);
+    fed->push_back(feed);
   }
 }
 

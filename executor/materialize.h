@@ -1,13 +1,16 @@
 // A materialized view at run time, and the operator that feeds it.
 #pragma once
 
+#include <deque>
 #include <memory>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <vector>
 
 #include "executor/operator.h"
 #include "executor/view.h"
+#include "executor/view_feed.h"
 
 namespace millrace {
 
@@ -16,6 +19,7 @@ namespace millrace {
 class View {
  public:
   View(std::string name, ViewSpec spec, size_t partitions, bool tracked);
+  ~View();  // Whoever follows it is told.
 
   const std::string& name() const { return name_; }
   const ViewSpec& spec() const { return spec_; }
@@ -48,6 +52,15 @@ class View {
     published_watermark_ = watermark;
   }
 
+  // Between steps: the feed gets the changes of later steps, under this number, as long as it lives.
+  void Follow(const std::shared_ptr<ViewFeed>& feed, size_t number);
+  // Between steps: the steps behind that one which changed the view; nothing when they are not known
+  // any more. Some are, since the view was first followed.
+  std::optional<std::vector<FeedStep>> Since(uint64_t step) const;
+  // Driver, before Publish: gives the step to those that follow, and adds these, to be told when it
+  // is published.
+  void Feed(uint64_t step, std::vector<std::shared_ptr<ViewFeed>>* fed);
+
   // Readers, holding the lock shared.
   uint64_t published_step() const { return published_step_; }
   int64_t published_watermark() const { return published_watermark_; }
@@ -57,6 +70,13 @@ class View {
   size_t bytes() const;
 
  private:
+  struct Follower {
+    std::weak_ptr<ViewFeed> feed;
+    size_t number;
+  };
+
+  void Remember(uint64_t step, const FeedStep::Change& change);
+
   std::string name_;
   ViewSpec spec_;
   std::vector<std::unique_ptr<ViewPartition>> parts_;
@@ -64,6 +84,12 @@ class View {
   int64_t watermark_ = kMinWatermark;  // Of the running step.
   uint64_t published_step_ = 0;
   int64_t published_watermark_ = kMinWatermark;
+  // Driver, and between steps.
+  std::vector<Follower> followers_;
+  int64_t fed_watermark_ = kMinWatermark;
+  std::optional<uint64_t> known_since_;  // All changes of steps behind it are known;
+  std::deque<FeedStep> known_;           // these.
+  size_t known_rows_ = 0;
 };
 
 class MaterializeOperator final : public Operator {

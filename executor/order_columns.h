@@ -14,4 +14,15 @@ inline std::vector<OrderColumn> OrderColumns(const std::vector<SortKey>& keys) {
   return columns;
 }
 
+// By processing time the time of a row's step, of the type of column `time`, and its number go
+// before the other columns of the order: two more columns of the schema, which have no place in the
+// input.
+inline std::vector<OrderColumn> AddStepColumns(size_t time, Schema* schema) {
+  const size_t first = schema->size();
+  const Type type = (*schema)[time].type;
+  schema->push_back({"$time", type});
+  schema->push_back({"$step", Type(TypeId::kBigInt, false)});
+  return {{first}, {first + 1}};
+}
+
 }  // namespace millrace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "executor/order_columns.h"
 #include "executor/windows.h"
 
 namespace millrace {
@@ -12,16 +13,10 @@ constexpr size_t kChunkRows = 2048;
 constexpr size_t kTimeBytes = 9;  // A time in a key: not null, 8 bytes.
 constexpr int64_t kNotDue = kMaxWatermark;
 
-// By processing time, the time of a row's step and its number go before the other ORDER BY columns.
 OrderedLayout LayoutOf(const OverOptions& options) {
   Schema schema = options.input;
   std::vector<OrderColumn> order;
-  if (options.plan.proctime) {
-    const Type& time = schema[options.plan.order[0].column].type;
-    order = {{schema.size()}, {schema.size() + 1}};
-    schema.push_back({"$time", time});
-    schema.push_back({"$step", Type(TypeId::kBigInt, false)});
-  }
+  if (options.plan.proctime) order = AddStepColumns(options.plan.order[0].column, &schema);
   for (const OrderColumn& column : OrderOf(options.plan)) order.push_back(column);
   return OrderedLayout(std::move(schema), options.plan.partition, std::move(order),
                        options.unrouted);

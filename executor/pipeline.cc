@@ -283,10 +283,15 @@ bool Pipeline::PrepareViews(PipelineJob& job) {
 
 void Pipeline::Publish(std::vector<PipelineJob*> stepped) {
   std::erase_if(stepped, [this](PipelineJob* job) { return !PrepareViews(*job); });
+  std::vector<std::shared_ptr<ViewFeed>> fed;
+  for (PipelineJob* job : stepped) {
+    if (View* view = job->flow->view()) view->Feed(step_, &fed);
+  }
   {
     std::unique_lock lock(view_lock_);
     for (PipelineJob* job : stepped) job->flow->PublishViews(pool_, step_);
   }
+  for (const auto& feed : fed) feed->FinishStep(step_);
   for (PipelineJob* job : stepped) {
     try {
       job->flow->WriteSinks(job->steps);  // Its own count goes with it to another pipeline.

@@ -61,15 +61,6 @@ Value ReadParam(const Json& value, size_t number) {
   }
 }
 
-int64_t ReadDuration(std::string_view name, std::string_view text) {
-  const std::optional<int64_t> micros = ParseDuration(text);
-  if (!micros || *micros <= 0) {
-    ThrowBadRequest("\"" + std::string(name) + "\": '" + std::string(text) + "' is no duration",
-                    "write it like 30s or 500ms");
-  }
-  return *micros;
-}
-
 SqlWait ReadWait(const std::string& value) {
   if (value == "accepted") return SqlWait::kAccepted;
   if (value == "running") return SqlWait::kRunning;
@@ -84,7 +75,7 @@ bool ReadTextOption(const std::string& name, const std::string& value, SqlReques
   } else if (name == "database") {
     request->database = value;
   } else if (name == "timeout") {
-    request->timeout_micros = ReadDuration(name, value);
+    request->timeout_micros = ParseWait(name, value);
   } else if (name == "wait") {
     request->wait = ReadWait(value);
   } else if (name != "session") {  // Every request has a session of its own.
@@ -227,6 +218,15 @@ SqlRequest ParseSqlRequest(const std::string& body, std::string_view content_typ
     }
   }
   return request;
+}
+
+int64_t ParseWait(std::string_view name, std::string_view text) {
+  const std::optional<int64_t> micros = ParseDuration(text);
+  if (!micros || *micros <= 0) {
+    ThrowBadRequest("\"" + std::string(name) + "\": '" + std::string(text) + "' is no duration",
+                    "write it like 30s or 500ms");
+  }
+  return *micros;
 }
 
 }  // namespace millrace

@@ -46,6 +46,8 @@ bool ReadStyle(const std::string& name, const std::string& value, JsonStyle* sty
 
 // A count in decimal. Throws Error(kBadRequest) that names the parameter.
 size_t ParseCount(std::string_view name, std::string_view value);
+// A duration, as "30s", in microseconds. Throws Error(kBadRequest) that names the parameter.
+int64_t ParseWait(std::string_view name, std::string_view text);
 // true or false. Throws Error(kBadRequest) that names the parameter.
 bool ParseFlag(std::string_view name, std::string_view value);
 

@@ -4,6 +4,7 @@
 
 #include "base/json_text.h"
 #include "server/api_error.h"
+#include "server/api_ops.h"
 
 namespace millrace {
 namespace {
@@ -58,6 +59,8 @@ size_t AppendJsonRows(const StatementResult& result, const ResultStyle& style, s
   size_t rows = 0;
   bool truncated = result.truncated;
   for (const Batch& batch : result.rows) {
+    std::vector<std::string_view> names;
+    if (with_ops) names = OpsOf(batch, result.primary_key);
     for (size_t row = 0; row < batch.size; ++row) {
       for (uint64_t n = Repetitions(batch, row); n > 0; --n) {
         truncated = truncated || rows == style.most_rows;
@@ -65,7 +68,7 @@ size_t AppendJsonRows(const StatementResult& result, const ResultStyle& style, s
         if (rows++ > 0) out->push_back(',');
         AppendJsonRow(batch, result.schema, row, out, style);
         if (!with_ops) continue;
-        ops.append(ops.empty() ? "" : ",").append(batch.weight(row) < 0 ? "\"-D\"" : "\"+I\"");
+        ops.append(ops.empty() ? "\"" : ",\"").append(names[row]).append("\"");
       }
     }
   }

@@ -26,6 +26,7 @@ struct EngineOptions {
   bool manual = false;                              // No driver threads: Step() drives (tests).
   size_t memory_limit = 0;  // Bytes of the process; 0: 80 % of the RAM or cgroup.
   size_t memory_budget = 0;  // Bytes of all state; what is over it is in the store alone. 0: none.
+  size_t max_subscriptions = 100;  // Push queries whose rows go out as they come.
   std::function<int64_t()> clock = NowMicros;  // Of the pipelines' steps.
 };
 
@@ -79,7 +80,16 @@ struct StatementResult {
   std::optional<JobInfo> job;
   uint64_t snapshot_step = 0;  // Of the pull query's snapshot.
   std::optional<int64_t> snapshot_watermark;
+  std::vector<size_t> primary_key;  // Of a push query whose rows change: columns; or none.
+  std::string end_reason;  // Why a push query ended: "limit", "timeout", "slow_consumer"; or "".
   int64_t affected_rows = -1;  // INSERT … VALUES
+};
+
+// A point of a push query at which everything up to some step was given, and nothing of the next.
+struct PushPoint {
+  bool snapshot_end = false;       // The rows that were there at the beginning have been given.
+  std::optional<uint64_t> cursor;  // Of a query that can go on from it: ExecuteRequest::from.
+  std::optional<int64_t> watermark;
 };
 
 struct ExecuteRequest {
@@ -89,10 +99,13 @@ struct ExecuteRequest {
   int64_t timeout_micros = 0;  // 0: none
   bool wait_finished =
       false;  // INSERT and CREATE MATERIALIZED VIEW return when the job has finished.
-  // Comes with an empty batch about once a second while a push query has nothing.
   // Rows of SELECTs go here as they come, instead of StatementResult::rows. Returns false to end
-  // the query.
+  // the query. In the changes of one step a row that replaces another of its key follows it.
   std::function<bool(const StatementResult&, const Batch&)> on_rows;
+  // Comes at such points, and about once a second while nothing else does. False ends the query.
+  std::function<bool(const StatementResult&, const PushPoint&)> on_point;
+  bool snapshot = true;          // Push queries over views: the rows that are there come first.
+  std::optional<uint64_t> from;  // Instead it goes on behind this cursor, or fails: kCursorExpired.
 };
 
 struct ExecuteResult {

@@ -8,8 +8,6 @@
 namespace millrace {
 namespace {
 
-bool IsChanges(const Plan& plan) { return !plan.root->properties.append_only; }
-
 // The names of materialized and system views that the plan scans.
 void CollectScans(const Node& root, std::set<std::string>* views, std::set<std::string>* systems) {
   ForEachNode(root, [&](const Node& node) {
@@ -33,15 +31,6 @@ Cut TakeCut(Plan* plan) {
   if (sort->limit) cut.limit = static_cast<uint64_t>(*sort->limit);
   plan->root = std::move(plan->root->inputs[0]);
   return cut;
-}
-
-std::optional<uint64_t> LiteralCount(const ast::ExprPtr& expr) {
-  if (!expr) return std::nullopt;
-  auto* literal = std::get_if<ast::Literal>(&expr->node);
-  if (!literal || literal->kind != ast::LiteralKind::kInteger) {
-    throw Error(ErrorCode::kUnsupportedFeature, "LIMIT takes an integer literal", expr->range);
-  }
-  return std::stoull(literal->text);
 }
 
 }  // namespace
@@ -184,58 +173,7 @@ void Engine::State::RunPull(Plan plan, const Run& run, StatementResult* result,
   const int64_t deadline =
       run.request->timeout_micros > 0 ? NowMicros() + run.request->timeout_micros : 0;
   flow.RunToEnd(&alone, NowMicros(), deadline);
-}
-
-void Engine::State::RunPush(ast::Query& query, const Run& run, StatementResult* result) {
-  std::unique_lock lock(mutex);
-  const std::optional<uint64_t> limit = LiteralCount(query.limit);
-  query.limit = nullptr;
-  const bool ends = limit || run.request->max_rows != SIZE_MAX || run.request->timeout_micros > 0 ||
-                    run.request->on_rows;
-  if (!ends) {
-    throw Error(ErrorCode::kStreamingResult, "the result has no end", query.range,
-                "add LIMIT, or set max_rows or timeout, or ask for application/x-ndjson");
-  }
-  Plan plan = PlanQuery(query, QueryMode::kContinuous, ContextOf(run));
-  result->schema = plan.schema;
-  result->notices = std::move(plan.notices);
-  result->changelog_mode = IsChanges(plan) ? "retract" : "append";
-  uint64_t left = std::min<uint64_t>(limit.value_or(UINT64_MAX), run.request->max_rows);
-  DataflowOptions flow_options;
-  flow_options.name = "query";
-  flow_options.batch_rows = options.batch_rows;
-  flow_options.step_rows = options.step_rows;
-  flow_options.zone = run.session->zone();
-  flow_options.base_directory = options.base_directory;
-  DataflowEnvironment environment = Environment(TableRead::kFollow);
-  environment.find_view = [](const std::string& name) -> View* {
-    throw Error(ErrorCode::kUnsupportedFeature,
-                "EMIT CHANGES over the view " + name + " is not supported yet");
-  };
-  environment.collect = [&](Batch batch) { return Deliver(std::move(batch), run, result, &left); };
-  Dataflow flow(plan, flow_options, std::move(environment));
-  lock.unlock();
-  int64_t next_tick = 0;
-  auto input = std::make_shared<Signal>();
-  flow.OnReady([input] { input->Set(); });
-  WorkerPool alone(1);
-  const int64_t deadline =
-      run.request->timeout_micros > 0 ? NowMicros() + run.request->timeout_micros : kMaxWatermark;
-  for (uint64_t step = 1; left > 0 && !flow.finished() && NowMicros() < deadline && !shutting_down;
-       ++step) {
-    const int64_t now = NowMicros();
-    if (flow.Poll(now) > 0 || flow.NeedsStep(now)) {
-      flow.Step(&alone, now);
-      flow.TakeCut();
-      flow.WriteSinks(step);
-      flow.PublishViews(&alone);
-      continue;
-    }
-    input->WaitFor(std::chrono::milliseconds(100));
-    if (!run.request->on_rows || NowMicros() < next_tick) continue;
-    next_tick = NowMicros() + 1'000'000;
-    if (!run.request->on_rows(*result, Batch{})) left = 0;
-  }
+  if (left == 0 && wanted == run.request->max_rows) result->end_reason = "limit";
 }
 
 }  // namespace millrace

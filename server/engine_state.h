@@ -45,6 +45,7 @@ struct Engine::State {
   std::unique_ptr<WorkerPool> pool;
   std::unique_ptr<MemoryBudget> budget;  // Null when there is none.
   std::atomic<bool> shutting_down = false;
+  std::atomic<size_t> subscriptions = 0;
 
   mutable std::recursive_mutex mutex;
   Catalog catalog;
@@ -113,7 +114,7 @@ struct Engine::State {
   // Unlocks before the query runs.
   void RunPull(Plan plan, const Run& run, StatementResult* result,
                std::unique_lock<std::recursive_mutex> lock);
-  void RunPush(ast::Query& query, const Run& run, StatementResult* result);
+  void RunPush(ast::Query& query, const Run& run, StatementResult* result);  // engine_push.cc
   bool Deliver(Batch batch, const Run& run, StatementResult* result, uint64_t* left);
   std::map<std::string, std::vector<Batch>> Snapshot(const Plan& plan, StatementResult* result);
   std::vector<Batch> ReadSystemView(const std::string& name);

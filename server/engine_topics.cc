@@ -169,10 +169,11 @@ void Engine::State::PrintTopic(const ast::Print& s, Options options, const Run& 
     }
     if (any) continue;
     input->WaitFor(std::chrono::milliseconds(100));
-    if (!run.request->on_rows || NowMicros() < next_tick) continue;
+    if (!run.request->on_point || NowMicros() < next_tick) continue;
     next_tick = NowMicros() + 1'000'000;
-    if (!run.request->on_rows(*result, Batch{})) left = 0;  // Its reader is gone.
+    if (!run.request->on_point(*result, {})) left = 0;  // Its reader is gone.
   }
+  result->end_reason = left == 0 ? "limit" : "timeout";
 }
 
 }  // namespace millrace

@@ -429,6 +429,7 @@ class HttpServer::Server final : public httplib::Server {
     request.content_type = Header(from, "Content-Type");
     request.request_id = Header(from, "X-Request-Id");
     request.idempotency_key = Header(from, "Idempotency-Key");
+    request.last_event_id = Header(from, "Last-Event-ID");
     request.body = std::move(body);
     request.body_too_large = too_large;
     HttpResponse response;

@@ -16,7 +16,8 @@ struct HttpRequest {
   std::string_view method;
   std::string_view path;   // As sent, with its %-escapes.
   std::string_view query;  // What follows the '?', as sent.
-  std::string_view host, origin, fetch_site, accept, content_type, request_id, idempotency_key;
+  std::string_view host, origin, fetch_site, accept, content_type, request_id, idempotency_key,
+      last_event_id;
   std::string body;
   bool body_too_large = false;  // `body` is not all of it.
 };

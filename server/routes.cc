@@ -21,6 +21,7 @@ struct RouteDef {
 
 constexpr RouteDef kRoutes[] = {
     {"GET", "/v1/views/{name}/rows", HandleViewRows},
+    {"GET", "/v1/views/{name}/changes", HandleViewChanges},
     {"POST", "/v1/sql", HandleSql, true},
     {"POST", "/v1/tables/{name}/rows", HandleTableRows, true},
     {"POST", "/v1/validate", HandleValidate},

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "server/api_frames.h"
 #include "server/api_request.h"
 #include "server/engine.h"
 #include "server/http_server.h"
@@ -90,10 +91,16 @@ void AllowParameters(const Call& call, std::initializer_list<std::string_view> n
 // read in `view` ("": everywhere); whether it can. Throws Error(kBadRequest | kCursorExpired).
 bool AwaitToken(Api& api, const std::string& token, const std::string& view, int64_t wait_micros);
 
+// Why a stream ended, for its last frame.
+std::string_view EndReason(const Api& api, const StatementResult& result);
+// What a request of a stream tells the frames.
+void SendFrames(const Api& api, FrameWriter* frames, ExecuteRequest* request);
+
 // The handlers of routes.cc's table.
 void HandleSql(Api& api, Call* call);
 void HandleValidate(Api& api, Call* call);
 void HandleViewRows(Api& api, Call* call);
+void HandleViewChanges(Api& api, Call* call);
 void HandleTableRows(Api& api, Call* call);
 void HandleJobs(Api& api, Call* call);
 void HandleJob(Api& api, Call* call);

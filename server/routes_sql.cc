@@ -98,19 +98,9 @@ size_t BeginOfLast(std::string_view sql) {
   }
 }
 
-std::string_view EndReason(const Api& api, const SqlRequest& request, uint64_t rows,
-                           std::chrono::steady_clock::time_point begin) {
-  if (api.stopping()) return "shutdown";
-  if (request.max_rows && rows >= *request.max_rows) return "limit";
-  const auto elapsed = std::chrono::steady_clock::now() - begin;
-  const auto timeout = std::chrono::microseconds(request.timeout_micros);
-  return request.timeout_micros > 0 && elapsed >= timeout ? "timeout" : "finished";
-}
-
 // Errors before the first frame are plain responses with their own status.
 void StreamSql(Api& api, const SqlRequest& request, FrameFormat format, Session* session,
                Call* call) {
-  const auto begin = std::chrono::steady_clock::now();
   const size_t last = BeginOfLast(request.sql);
   ExecuteRequest execute = MakeExecuteRequest(request, session);
   ExecuteResult before;
@@ -121,12 +111,8 @@ void StreamSql(Api& api, const SqlRequest& request, FrameFormat format, Session*
                          ResultsJson(before.results, request, call), call);
     }
   }
-  FrameWriter frames(format, request.style, call->response, call->stream);
-  bool gone = false;
-  execute.on_rows = [&](const StatementResult& result, const Batch& batch) {
-    gone = gone || !frames.Rows(result, batch);
-    return !gone && !api.stopping();
-  };
+  FrameWriter frames({.format = format, .style = request.style}, call->response, call->stream);
+  SendFrames(api, &frames, &execute);
   // Blanks in place of what has run keep positions right.
   const std::string rest = std::string(last, ' ') + request.sql.substr(last);
   const ExecuteResult result = Execute(api, rest, execute);
@@ -144,11 +130,31 @@ void StreamSql(Api& api, const SqlRequest& request, FrameFormat format, Session*
   for (const Batch& batch : final_result.rows) frames.Rows(final_result, batch);
   for (const StatementResult& one : before.results) frames.Notify(one, request.sql);
   frames.Notify(final_result, request.sql);
-  frames.End(EndReason(api, request, frames.rows(), begin));
+  frames.End(EndReason(api, final_result));
   call->rows = frames.rows();
 }
 
 }  // namespace
+
+std::string_view EndReason(const Api& api, const StatementResult& result) {
+  if (api.stopping()) return "shutdown";
+  if (!result.end_reason.empty()) return result.end_reason;
+  return result.truncated ? "limit" : "finished";
+}
+
+void SendFrames(const Api& api, FrameWriter* frames, ExecuteRequest* request) {
+  const auto gone = std::make_shared<bool>(false);
+  const auto go_on = [&api, gone](bool sent) {
+    *gone = *gone || !sent;
+    return !*gone && !api.stopping();
+  };
+  request->on_rows = [=](const StatementResult& result, const Batch& batch) {
+    return go_on(!*gone && frames->Rows(result, batch));
+  };
+  request->on_point = [=](const StatementResult& result, const PushPoint& point) {
+    return go_on(!*gone && frames->Point(result, point));
+  };
+}
 
 void HandleSql(Api& api, Call* call) {
   const auto begin = std::chrono::steady_clock::now();

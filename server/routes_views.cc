@@ -1,4 +1,5 @@
 // GET /v1/views/{name}/rows: point reads by the primary key, and filtered pages of rows.
+// GET /v1/views/{name}/changes: the rows, and what becomes of them.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -171,13 +172,18 @@ std::string OrderBy(const std::string& wanted, const Schema& schema,
 }
 
 struct ViewQuery {
-  std::string sql;          // Without LIMIT and OFFSET.
+  std::string sql;          // Without ORDER BY, LIMIT and OFFSET.
   size_t filter_begin = 0;  // Where the filter's text stands in it.
 };
 
-ViewQuery MakeQuery(const ViewRequest& request, const ObjectInfo& object) {
+Schema SchemaOf(const ObjectInfo& object) {
   Schema schema;
   for (const TableColumn& column : object.columns) schema.push_back({column.name, column.type});
+  return schema;
+}
+
+ViewQuery MakeQuery(const ViewRequest& request, const ObjectInfo& object) {
+  const Schema schema = SchemaOf(object);
   std::string columns;
   for (const std::string& name : request.columns) {
     columns += (columns.empty() ? "" : ", ") + QuoteName(FindColumn(schema, name).name);
@@ -197,8 +203,65 @@ ViewQuery MakeQuery(const ViewRequest& request, const ObjectInfo& object) {
     query.filter_begin = query.sql.size();
     query.sql.append(request.filter).append("\n)");  // It may end in a comment.
   }
-  query.sql += OrderBy(request.order_by, schema, object.primary_key);
   return query;
+}
+
+struct ChangesRequest {
+  ViewRequest view;
+  FrameOptions frames;
+  ExecuteRequest execute;
+};
+
+Envelope ParseEnvelope(const std::string& name) {
+  if (name == "changelog") return Envelope::kChangelog;
+  if (name == "upsert") return Envelope::kUpsert;
+  if (name == "debezium") return Envelope::kDebezium;
+  throw Error(ErrorCode::kBadRequest, "\"envelope\" is changelog, upsert or debezium");
+}
+
+ChangesRequest ReadChangesRequest(const Call& call) {
+  ChangesRequest request;
+  std::string from(call.request.last_event_id);
+  for (const auto& [name, value] : call.parameters) {
+    if (name == "columns") {
+      request.view.columns = SplitList(value);
+    } else if (name == "filter") {
+      request.view.filter = value;
+    } else if (name == "snapshot") {
+      request.execute.snapshot = ParseFlag(name, value);
+    } else if (name == "from") {
+      from = value;
+    } else if (name == "envelope") {
+      request.frames.envelope = ParseEnvelope(value);
+    } else if (name == "progress") {
+      request.frames.progress = std::chrono::milliseconds(ParseWait(name, value) / 1000);
+    } else if (name == "timeout") {
+      request.execute.timeout_micros = ParseWait(name, value);
+    } else if (name == "max_rows") {
+      request.execute.max_rows = ParseCount(name, value);
+    } else if (!ReadStyle(name, value, &request.frames.style)) {
+      request.view.equals.emplace_back(name, value);
+    }
+  }
+  if (from.empty()) return request;
+  request.execute.from = ParseCursor(from);
+  if (!request.execute.from) {
+    throw Error(ErrorCode::kBadRequest, "\"" + from + "\" is no cursor", {},
+                "cursors stand in the frames snapshot_end, progress and end");
+  }
+  return request;
+}
+
+// Changes are frames, unless something else is asked for by name.
+FrameFormat FrameFormatOf(std::string_view accept) {
+  const ResponseFormat format = WantedFormat(accept);
+  if (format == ResponseFormat::kServerSentEvents) return FrameFormat::kServerSentEvents;
+  const bool named = accept.find("application/json") != std::string_view::npos;
+  if (format == ResponseFormat::kNdjson || (format == ResponseFormat::kJson && !named)) {
+    return FrameFormat::kNdjson;
+  }
+  throw Error(ErrorCode::kStreamingResult, "the changes of a view have no end", {},
+              "ask for application/x-ndjson or text/event-stream");
 }
 
 // "OFFSET-FINGERPRINT": where the next page begins, and of which query.
@@ -278,7 +341,8 @@ void HandleViewRows(Api& api, Call* call) {
   if (object.kind == "FUNCTION") {
     throw Error(ErrorCode::kNotFound, "\"" + name + "\" is a function");
   }
-  const ViewQuery query = MakeQuery(request, object);
+  ViewQuery query = MakeQuery(request, object);
+  query.sql += OrderBy(request.order_by, SchemaOf(object), object.primary_key);
   const size_t offset = request.page_token.empty() ? 0 : ReadToken(request.page_token, query.sql);
   const size_t limit = std::min<size_t>(request.limit, 1'000'000);
   ExecuteResult executed = api.engine().Execute(
@@ -287,6 +351,33 @@ void HandleViewRows(Api& api, Call* call) {
   StatementResult& result = executed.results[0];
   const bool more = DropRowsBehind(limit, &result);
   Answer(result, request.style, more ? MakeToken(offset + limit, query.sql) : "", call);
+}
+
+void HandleViewChanges(Api& api, Call* call) {
+  const std::string& name = call->arguments[0];
+  ChangesRequest request = ReadChangesRequest(*call);
+  request.frames.format = FrameFormatOf(call->request.accept);
+  call->text = request.view.filter;
+  const ObjectInfo object = api.engine().Object(name);
+  if (object.kind != "MATERIALIZED VIEW") {
+    throw Error(ErrorCode::kNotFound, "\"" + name + "\" is no materialized view");
+  }
+  const ViewQuery query = MakeQuery(request.view, object);
+  FrameWriter frames(request.frames, call->response, call->stream);
+  SendFrames(api, &frames, &request.execute);
+  ExecuteResult executed = api.engine().Execute(query.sql + " EMIT CHANGES", request.execute);
+  call->rows = frames.rows();
+  if (executed.error) {
+    if (!frames.begun()) {
+      ThrowInFilter(*std::move(executed.error), query, request.view.filter.size());
+    }
+    executed.error->range.reset();
+    return frames.Fail(*executed.error, {call->text, std::nullopt, call->request_id});
+  }
+  const StatementResult& result = executed.results[0];
+  frames.Schema(result);
+  frames.Notify(result, query.sql);
+  frames.End(EndReason(api, result));
 }
 
 }  // namespace millrace

@@ -431,6 +431,152 @@ class ApiTest(unittest.TestCase):
                            Accept="application/x-ndjson").frames
         self.assertEqual((frames[-1]["reason"], frames[-1]["rows"]), ("limit", 5))
 
+    # -- changes of views
+
+    def changes(self, path, **headers):
+        """The frames of GET `path` as they come; close() ends the connection."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        self.assertEqual(response.status, 200)
+
+        def frames():
+            try:
+                for line in response:
+                    yield json.loads(line)
+            finally:
+                response.close()
+                connection.close()
+        return frames()
+
+    @staticmethod
+    def until(frames, kind):
+        """The frames up to the first of that type, which is the last of them."""
+        taken = []
+        for frame in frames:
+            taken.append(frame)
+            if frame["type"] == kind:
+                return taken
+        raise AssertionError(f"no {kind} in {taken}")
+
+    @staticmethod
+    def take_rows(frames, count):
+        rows = []
+        while len(rows) < count:
+            frame = next(frames)
+            if frame["type"] == "row":
+                rows.append((frame["op"], frame["row"]))
+        return rows
+
+    def make_followed(self, name):
+        self.rows(f"CREATE TABLE {name}_t (id INT PRIMARY KEY NOT ENFORCED, k STRING, n INT); "
+                  f"CREATE MATERIALIZED VIEW {name} AS SELECT k, COUNT(*) AS c, SUM(n) AS s FROM {name}_t "
+                  f"GROUP BY k; INSERT INTO {name}_t VALUES (1, 'a', 10), (2, 'b', 20), (3, 'b', 1); "
+                  "SELECT 1")
+        self.rows("FLUSH; SELECT 1")
+
+    def test_changes_of_a_view(self):
+        self.make_followed("followed")
+        frames = self.changes("/v1/views/followed/changes?progress=100ms")
+        first = self.until(frames, "snapshot_end")
+        self.assertEqual((first[0]["type"], first[0]["primary_key"], first[0]["changelog_mode"]),
+                         ("schema", ["k"], "retract"))
+        self.assertEqual(sorted((f["op"], *f["row"]) for f in first if f["type"] == "row"),
+                         [("+I", "a", 1, 10), ("+I", "b", 2, 21)])
+        self.sql("UPDATE followed_t SET n = 11 WHERE id = 1")
+        self.assertEqual(self.take_rows(frames, 2), [("-U", ["a", 1, 10]), ("+U", ["a", 1, 11])])
+        self.sql("DELETE FROM followed_t WHERE k = 'b'")
+        self.assertEqual(self.take_rows(frames, 1), [("-D", ["b", 2, 21])])
+        self.sql("INSERT INTO followed_t VALUES (9, 'c', 5)")
+        self.assertEqual(self.take_rows(frames, 1), [("+I", ["c", 1, 5])])
+        progress = self.until(frames, "progress")[-1]
+        self.assertEqual(progress["rows"], 6)
+        frames.close()
+        # It goes on behind each of the cursors.
+        self.sql("INSERT INTO followed_t VALUES (9, 'c', 6)")
+        for cursor, count in ((first[-1]["cursor"], 6), (progress["cursor"], 2)):
+            again = self.changes("/v1/views/followed/changes?from=" + cursor)
+            self.assertEqual(self.take_rows(again, count)[-2:],
+                             [("-U", ["c", 1, 5]), ("+U", ["c", 1, 6])])
+            again.close()
+        again = self.changes("/v1/views/followed/changes", Last_Event_ID=progress["cursor"])
+        self.assertEqual(len(self.take_rows(again, 2)), 2)
+        again.close()
+        for path, status, code in (("from=c_ffffffff", 410, "CURSOR_EXPIRED"),
+                                   ("from=7", 400, "BAD_REQUEST"),
+                                   ("envelope=x", 400, "BAD_REQUEST"),
+                                   ("nothing=1", 400, "COLUMN_NOT_FOUND"),
+                                   ("filter=nothing", 400, "COLUMN_NOT_FOUND")):
+            self.assert_error(self.request("GET", "/v1/views/followed/changes?" + path), status, code)
+        self.assert_error(self.request("GET", "/v1/views/followed_t/changes"), 404, "NOT_FOUND")
+        self.assert_error(self.request("GET", "/v1/views/followed/changes",
+                                       headers={"Accept": "application/json"}),
+                          406, "STREAMING_RESULT")
+
+    def test_envelopes_and_filters_of_changes(self):
+        self.make_followed("wrapped")
+        upserts = self.changes("/v1/views/wrapped/changes?envelope=upsert&k=a&columns=k,s")
+        self.assertEqual(self.until(upserts, "snapshot_end")[0]["changelog_mode"], "upsert")
+        debezium = self.changes("/v1/views/wrapped/changes?envelope=debezium&filter=c%20%3D%201")
+        read = [f for f in self.until(debezium, "snapshot_end") if f["type"] == "row"]
+        self.assertEqual([(f["op"], f["before"], f["after"]) for f in read],
+                         [("r", None, {"k": "a", "c": 1, "s": 10})])
+        later = self.changes("/v1/views/wrapped/changes?snapshot=false")
+        self.assertEqual(next(later)["type"], "schema")
+        self.sql("UPDATE wrapped_t SET n = 12 WHERE id = 1")
+        self.assertEqual(self.take_rows(upserts, 1), [("+U", ["a", 12])])
+        self.assertEqual(self.take_rows(later, 2), [("-U", ["a", 1, 10]), ("+U", ["a", 1, 12])])
+        update = next(f for f in debezium if f["type"] == "row")
+        self.assertEqual((update["op"], update["before"], update["after"]),
+                         ("u", {"k": "a", "c": 1, "s": 10}, {"k": "a", "c": 1, "s": 12}))
+        # It enters the filter when another row is gone.
+        self.sql("DELETE FROM wrapped_t WHERE id IN (1, 3)")
+        changes = [next(f for f in debezium if f["type"] == "row") for _ in range(2)]
+        self.assertEqual(sorted(f["op"] for f in changes), ["c", "d"])
+        for frames in (upserts, debezium, later):
+            frames.close()
+
+    def test_event_ids_stand_at_whole_steps(self):
+        self.make_followed("events_of")
+        text = self.request("GET", "/v1/views/events_of/changes?timeout=300ms",
+                            headers={"Accept": "text/event-stream"}).text
+        events = [event.split("\n") for event in text.strip().split("\n\n")]
+        self.assertEqual([event[0] for event in events if any(line.startswith("id:") for line in event)],
+                         ["event: snapshot_end"])
+        end = json.loads(events[-1][-1].removeprefix("data: "))
+        self.assertEqual(end["reason"], "timeout")
+        self.assertRegex(end["cursor"], "^c_[0-9a-f]+$")
+
+    def test_queries_over_changing_views(self):
+        self.make_followed("asked")
+        body = self.sql("SELECT SUM(s) AS total, COUNT(*) AS n FROM asked EMIT CHANGES LIMIT 1").json
+        self.assertEqual(body["results"][0]["rows"], [[31, 2]])
+        process = subprocess.Popen(
+            [BINARY, "sql", "-s", self.server.url, "-o", "changelog", "-e",
+             "SELECT a.k, a.s, b.n FROM asked AS a JOIN asked_t AS b ON a.k = b.k EMIT CHANGES LIMIT 5"],
+            stdout=subprocess.PIPE, text=True)
+        try:
+            lines = []
+            while sum("+I" in line for line in lines) < 3:
+                lines.append(process.stdout.readline())
+            self.sql("UPDATE asked_t SET n = 15 WHERE id = 1")
+            rest = process.communicate(timeout=20)[0]
+        finally:
+            process.kill()
+            process.wait()
+        self.assertIn("15", rest)
+        self.assertIn("-", rest)
+
+    def test_dropped_views_end_their_streams(self):
+        self.make_followed("dropped_one")
+        frames = self.changes("/v1/views/dropped_one/changes")
+        self.until(frames, "snapshot_end")
+        self.sql("DROP MATERIALIZED VIEW dropped_one")
+        last = self.until(frames, "end")
+        self.assertEqual([frame["type"] for frame in last], ["error", "end"])
+        self.assertEqual((last[0]["error"]["code"], last[1]["reason"]), ("CONFLICT", "error"))
+
     def test_http_1_0_stream(self):
         body = b'{"sql":"SELECT 7 AS a"}'
         answer = self.raw(b"POST /v1/sql HTTP/1.0\r\nContent-Type: application/json\r\n"

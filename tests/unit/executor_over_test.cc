@@ -15,6 +15,7 @@
 #include "fmt/format.h"
 #include "parser/parse.h"
 #include "planner/planner.h"
+#include "tests/unit/executor_partitions.h"
 #include "types/value.h"
 
 namespace fs = std::filesystem;
@@ -353,7 +354,7 @@ const Node* FindOver(const Node& node) {
 class Harness {
  public:
   Harness(const Spec& spec, Store* store, OperatorId id, size_t partitions)
-      : store_(*store), id_(id) {
+      : id_(id) {
     Session session;
     PlanContext context{&catalog_, &session, ".", {}};
     std::vector<Notice> notices;
@@ -365,89 +366,54 @@ class Harness {
     node_ = FindOver(*plan_.root);
     // A default of LAG that is no column would be another one here.
     BOOST_REQUIRE(node_->inputs[0]->schema.size() == kSchema.size());
-    Start(partitions);
-  }
-
-  void Start(size_t partitions) {
-    operators_.clear();
-    contexts_.clear();
-    for (size_t p = 0; p < partitions; ++p) {
-      contexts_.push_back(std::make_unique<PartitionContext>());
-      OverOptions options;
-      options.plan = std::get<Over>(node_->op);
-      options.input = node_->inputs[0]->schema;
-      options.output = node_->schema;
-      options.tracked = true;
-      options.id = id_;
-      operators_.push_back(std::make_unique<OverOperator>(options, contexts_[p].get()));
-    }
+    operators_ = std::make_unique<OperatorPartitions>(
+        store, id, [this](PartitionContext* context) { return MakeOperator(context); }, partitions);
   }
 
   void Push(const Batch& batch) {
-    const RowKeys keys(batch, std::get<Over>(node_->op).partition);
-    for (size_t p = 0; p < operators_.size(); ++p) {
-      std::vector<uint32_t> rows;
-      for (uint32_t i = 0; i < batch.size; ++i) {
-        if (PartitionOf(keys.hash(i), operators_.size()) == p) rows.push_back(i);
-      }
-      if (rows.empty()) continue;
-      operators_[p]->OnBatch(0, batch.Take(rows), {}, [](Batch) { BOOST_ERROR("emits early"); });
-    }
-    if (copying_) CopySome();
+    operators_->Push(0, batch, std::get<Over>(node_->op).partition, {},
+                     [](Batch) { BOOST_ERROR("emits early"); });
   }
 
   // Whether what was emitted is net: no row that comes and goes.
   bool Step(Bag* output) {
     Bag changes;
     int64_t emitted = 0, net = 0;
-    for (auto& op : operators_) {
-      op->OnStep({}, [&](Batch batch) {
+    for (size_t p = 0; p < operators_->size(); ++p) {
+      operators_->at(p).OnStep({}, [&](Batch batch) {
         Apply(batch, node_->schema, output);
         Apply(batch, node_->schema, &changes);
         for (size_t i = 0; i < batch.size; ++i) emitted += std::abs(batch.weight(i));
       });
     }
     for (const auto& [row, weight] : changes) net += std::abs(weight);
-    if (copying_) CopySome();
+    if (operators_->copying()) operators_->CopySome();
     rows_emitted_ += emitted;
     return emitted == net;
   }
 
-  void BeginCheckpoint() {
-    writers_ = std::vector<StateWriter>(operators_.size());
-    for (size_t p = 0; p < operators_.size(); ++p) operators_[p]->BeginCheckpoint(&writers_[p]);
-    copying_ = true;
-  }
-  bool copying() const { return copying_; }
-  void Seal() {
-    while (copying_) CopySome();
-  }
-  void Restart(size_t partitions) {
-    store_.WaitApplied();
-    Start(partitions);
-    for (size_t p = 0; p < partitions; ++p) operators_[p]->Restore(store_, p, partitions);
-  }
+  void BeginCheckpoint() { operators_->BeginCheckpoint(); }
+  bool copying() const { return operators_->copying(); }
+  void Seal() { operators_->Seal(); }
+  void Restart(size_t partitions) { operators_->Restart(partitions); }
   int64_t rows_emitted_ = 0;
 
  private:
-  void CopySome() {
-    bool done = true;
-    for (auto& op : operators_) done &= op->CopySlice(3);
-    if (!done) return;
-    copying_ = false;
-    store_.Commit(id_, {++epoch_, ""}, std::move(writers_));
+  std::unique_ptr<Operator> MakeOperator(PartitionContext* context) const {
+    OverOptions options;
+    options.plan = std::get<Over>(node_->op);
+    options.input = node_->inputs[0]->schema;
+    options.output = node_->schema;
+    options.tracked = true;
+    options.id = id_;
+    return std::make_unique<OverOperator>(options, context);
   }
 
   Catalog catalog_;
   Plan plan_;
   const Node* node_;
-  Store& store_;
   OperatorId id_;
-  std::vector<std::unique_ptr<PartitionContext>> contexts_;
-  std::vector<std::unique_ptr<OverOperator>> operators_;
-  std::vector<StateWriter> writers_;
-  bool copying_ = false;
-  uint64_t epoch_ = 0;
+  std::unique_ptr<OperatorPartitions> operators_;
 };
 
 class RandomRun {

@@ -11,6 +11,7 @@
 #include "executor/session_aggregate.h"
 #include "functions/registry.h"
 #include "types/row_key.h"
+#include "tests/unit/executor_partitions.h"
 
 namespace fs = std::filesystem;
 using namespace millrace;
@@ -185,29 +186,22 @@ AggregateCall Call(const char* name, std::optional<size_t> argument) {
 class Harness {
  public:
   Harness(const Spec& spec, Store* store, OperatorId id, size_t partitions)
-      : spec_(spec), store_(*store), id_(id) {
-    Start(partitions);
-  }
+      : spec_(spec),
+        id_(id),
+        operators_(
+            store, id, [this](PartitionContext* context) { return MakeOperator(context); },
+            partitions) {}
 
   void Push(const Batch& batch, int64_t before) {
-    const RowKeys keys(batch, Keys());
-    for (size_t p = 0; p < operators_.size(); ++p) {
-      std::vector<uint32_t> rows;
-      for (uint32_t i = 0; i < batch.size; ++i) {
-        if (PartitionOf(keys.hash(i), operators_.size()) == p) rows.push_back(i);
-      }
-      if (rows.empty()) continue;
-      operators_[p]->OnBatch(0, batch.Take(rows), {Micros(before), kMinWatermark, false},
-                             [](Batch) { BOOST_ERROR("emits early"); });
-    }
-    if (copying_) CopySome();
+    operators_.Push(0, batch, Keys(), {Micros(before), kMinWatermark, false},
+                    [](Batch) { BOOST_ERROR("emits early"); });
   }
 
   void Step(int64_t before, int64_t watermark, Bag* output, LateBag* late) {
     for (size_t p = 0; p < operators_.size(); ++p) {
       Bag net;
       size_t emitted = 0;
-      operators_[p]->OnStep({Micros(before), Micros(watermark), false}, [&](Batch batch) {
+      operators_.at(p).OnStep({Micros(before), Micros(watermark), false}, [&](Batch batch) {
         if (spec_.on_close && spec_.lateness == 0) BOOST_REQUIRE(batch.append_only());
         Apply(spec_, batch, output);
         Apply(spec_, batch, &net);
@@ -215,34 +209,20 @@ class Harness {
       });
       // A row is not taken back and given again for nothing.
       if (spec_.aggregate) BOOST_REQUIRE_EQUAL(emitted, net.size());
-      for (const RejectedRow& row : contexts_[p]->late) {
+      for (const RejectedRow& row : operators_.context(p).late) {
         const int64_t time = row.event_time / kMilli;
         (*late)[{TextOf(Parse(row.row)), time}] += row.weight;
       }
-      contexts_[p]->late.clear();
+      operators_.context(p).late.clear();
     }
-    if (copying_) CopySome();
+    if (operators_.copying()) operators_.CopySome();
   }
 
-  void BeginCheckpoint() {
-    writers_ = std::vector<StateWriter>(operators_.size());
-    for (size_t p = 0; p < operators_.size(); ++p) operators_[p]->BeginCheckpoint(&writers_[p]);
-    copying_ = true;
-  }
-  bool copying() const { return copying_; }
-  void Seal() {
-    while (copying_) CopySome();
-  }
-  void Restart(size_t partitions) {
-    store_.WaitApplied();
-    Start(partitions);
-    for (size_t p = 0; p < partitions; ++p) operators_[p]->Restore(store_, p, partitions);
-  }
-  size_t state_rows() const {
-    size_t rows = 0;
-    for (const auto& op : operators_) rows += op->state_rows();
-    return rows;
-  }
+  void BeginCheckpoint() { operators_.BeginCheckpoint(); }
+  bool copying() const { return operators_.copying(); }
+  void Seal() { operators_.Seal(); }
+  void Restart(size_t partitions) { operators_.Restart(partitions); }
+  size_t state_rows() const { return operators_.state_rows(); }
 
  private:
   static int64_t Micros(int64_t millis) { return millis < -1000 ? kMinWatermark : millis * kMilli; }
@@ -263,15 +243,6 @@ class Harness {
     const size_t second = time.find(':', time.find(':') + 1) + 1;
     row.ts = std::stoll(time.substr(second)) * 1000 + std::stoll(time.substr(dot + 1));
     return row;
-  }
-
-  void Start(size_t partitions) {
-    operators_.clear();
-    contexts_.clear();
-    for (size_t p = 0; p < partitions; ++p) {
-      contexts_.push_back(std::make_unique<PartitionContext>());
-      operators_.push_back(MakeOperator(contexts_[p].get()));
-    }
   }
 
   std::unique_ptr<Operator> MakeOperator(PartitionContext* context) const {
@@ -306,22 +277,9 @@ class Harness {
     return std::make_unique<AssignSessionsOperator>(std::move(options), context);
   }
 
-  void CopySome() {
-    bool done = true;
-    for (auto& op : operators_) done &= op->CopySlice(3);
-    if (!done) return;
-    copying_ = false;
-    store_.Commit(id_, {++epoch_, ""}, std::move(writers_));
-  }
-
   Spec spec_;
-  Store& store_;
   OperatorId id_;
-  std::vector<std::unique_ptr<PartitionContext>> contexts_;
-  std::vector<std::unique_ptr<Operator>> operators_;
-  std::vector<StateWriter> writers_;
-  bool copying_ = false;
-  uint64_t epoch_ = 0;
+  OperatorPartitions operators_;
 };
 
 class RandomRun {

@@ -11,6 +11,7 @@
 #include <random>
 #include <set>
 
+#include "tests/unit/executor_partitions.h"
 #include "tests/unit/executor_timed_rows.h"
 #include "types/row_key.h"
 
@@ -99,64 +100,35 @@ class Oracle {
 class Harness {
  public:
   Harness(const Case& c, uint32_t number, Store* store)
-      : case_(c), number_(number), store_(*store) {
-    Start(1);
-  }
+      : case_(c),
+        number_(number),
+        operators_(
+            store, number,
+            [this](PartitionContext* context) {
+              return std::make_unique<TemporalJoinOperator>(Options(), context);
+            },
+            1) {}
 
-  void Start(size_t partitions) {
-    operators_.clear();
-    contexts_.clear();
-    for (size_t p = 0; p < partitions; ++p) {
-      contexts_.push_back(std::make_unique<PartitionContext>());
-      operators_.push_back(
-          std::make_unique<TemporalJoinOperator>(Options(), contexts_.back().get()));
-      if (epoch_ > 0) operators_.back()->Restore(store_, p, partitions);
-    }
-  }
+  void Restart(size_t partitions) { operators_.Restart(partitions); }
+  void Checkpoint(std::mt19937* random) { operators_.Checkpoint(random); }
+  size_t state_rows() const { return operators_.state_rows(); }
 
   void Feed(size_t port, const std::vector<Row>& rows, Step* step) {
-    if (rows.empty()) return;
-    const Batch all = BatchOf(rows);
-    const RowKeys keys(all, std::vector<size_t>{0});
-    std::vector<std::vector<uint32_t>> parts(operators_.size());
-    for (uint32_t i = 0; i < rows.size(); ++i) {
-      parts[PartitionOf(keys.hash(i), parts.size())].push_back(i);
-    }
-    for (size_t p = 0; p < parts.size(); ++p) {
-      if (parts[p].empty()) continue;
-      operators_[p]->OnBatch(port, all.Take(parts[p]), time_,
-                             [&](const Batch& batch) { Collect(batch, step); });
-    }
+    operators_.Push(port, BatchOf(rows), std::vector<size_t>{0}, time_,
+                    [&](const Batch& batch) { Collect(batch, step); });
   }
 
   void EndStep(int64_t watermark, Step* step) {
     time_.watermark = watermark;
     for (size_t p = 0; p < operators_.size(); ++p) {
-      operators_[p]->OnStep(time_, [&](const Batch& batch) { Collect(batch, step); });
-      for (const RejectedRow& e : contexts_[p]->late) {
+      operators_.at(p).OnStep(time_, [&](const Batch& batch) { Collect(batch, step); });
+      for (const RejectedRow& e : operators_.context(p).late) {
         const size_t text = e.row.rfind("\"s\":\"") + 5;
         AddTo(&step->late, e.row.substr(text, e.row.size() - text - 2), e.weight);
       }
-      contexts_[p]->late.clear();
+      operators_.context(p).late.clear();
     }
     time_.before = watermark;
-  }
-
-  void Checkpoint(std::mt19937* random) {
-    std::vector<StateWriter> writers(operators_.size());
-    for (size_t p = 0; p < operators_.size(); ++p) operators_[p]->BeginCheckpoint(&writers[p]);
-    for (auto& op : operators_) {
-      while (!op->CopySlice(1 + (*random)() % 4)) {
-      }
-    }
-    store_.Commit(number_, {++epoch_, ""}, std::move(writers));
-    store_.WaitApplied();
-  }
-
-  size_t state_rows() const {
-    size_t rows = 0;
-    for (const auto& op : operators_) rows += op->state_rows();
-    return rows;
   }
 
  private:
@@ -185,11 +157,8 @@ class Harness {
 
   Case case_;
   uint32_t number_;
-  Store& store_;
-  std::vector<std::unique_ptr<PartitionContext>> contexts_;
-  std::vector<std::unique_ptr<TemporalJoinOperator>> operators_;
+  OperatorPartitions operators_;
   StepTime time_;
-  uint64_t epoch_ = 0;
 };
 
 // Rows of the right side. Without changes their times are in any order; else a key's go up. No two
@@ -285,7 +254,7 @@ void Run(const Case& c, uint32_t seed, Store* store) {
     }
     if (draw(4) == 0) {
       harness.Checkpoint(&random);
-      if (draw(2) == 0) harness.Start(static_cast<size_t>(1 + draw(3)));
+      if (draw(2) == 0) harness.Restart(static_cast<size_t>(1 + draw(3)));
     }
   }
   // At most the last version of every key is left.

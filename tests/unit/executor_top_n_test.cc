@@ -11,6 +11,7 @@
 
 #include "executor/deduplicate.h"
 #include "types/row_key.h"
+#include "tests/unit/executor_partitions.h"
 
 namespace fs = std::filesystem;
 using namespace millrace;
@@ -158,19 +159,11 @@ Bag Expected(const Spec& spec, const std::map<Row, int64_t>& input) {
 class Harness {
  public:
   Harness(const Spec& spec, Store* store, OperatorId id, size_t partitions)
-      : spec_(spec), store_(*store), id_(id) {
-    Start(partitions);
-  }
-
-  void Start(size_t partitions) {
-    operators_.clear();
-    contexts_.clear();
-    for (size_t p = 0; p < partitions; ++p) {
-      contexts_.push_back(std::make_unique<PartitionContext>());
-      contexts_[p]->eval.now = {now_};
-      operators_.push_back(MakeOperator(contexts_[p].get()));
-    }
-  }
+      : spec_(spec),
+        id_(id),
+        operators_(
+            store, id, [this](PartitionContext* context) { return MakeOperator(context); },
+            partitions) {}
 
   std::unique_ptr<Operator> MakeOperator(PartitionContext* context) const {
     if (spec_.deduplicate) {
@@ -183,76 +176,45 @@ class Harness {
   }
 
   void Push(const Batch& batch) {
-    const RowKeys keys(batch, spec_.plan.partition);
-    for (size_t p = 0; p < operators_.size(); ++p) {
-      std::vector<uint32_t> rows;
-      for (uint32_t i = 0; i < batch.size; ++i) {
-        if (PartitionOf(keys.hash(i), operators_.size()) == p) rows.push_back(i);
-      }
-      if (rows.empty()) continue;
-      operators_[p]->OnBatch(0, batch.Take(rows), {}, [](Batch) { BOOST_ERROR("emits early"); });
-    }
-    if (copying_) CopySome();
+    operators_.Push(0, batch, spec_.plan.partition, {},
+                    [](Batch) { BOOST_ERROR("emits early"); });
   }
 
   // The net changes.
   void Step(Bag* output) {
     Bag changes;
-    for (auto& op : operators_) {
-      op->OnStep({}, [&](Batch batch) {
+    for (size_t p = 0; p < operators_.size(); ++p) {
+      operators_.at(p).OnStep({}, [&](Batch batch) {
         Apply(batch, spec_.upsert, output);
         Apply(batch, false, &changes);
         rows_emitted_ += batch.size;
       });
     }
     net_ += changes.size();
-    if (copying_) CopySome();
+    if (operators_.copying()) operators_.CopySome();
   }
 
   void BeginCheckpoint() {
-    if (copying_) return;
-    writers_ = std::vector<StateWriter>(operators_.size());
-    for (size_t p = 0; p < operators_.size(); ++p) operators_[p]->BeginCheckpoint(&writers_[p]);
-    copying_ = true;
+    if (!operators_.copying()) operators_.BeginCheckpoint();
   }
-  bool copying() const { return copying_; }
-  void Seal() {
-    while (copying_) CopySome();
-  }
+  bool copying() const { return operators_.copying(); }
+  void Seal() { operators_.Seal(); }
   void Restart(size_t partitions) {
-    store_.WaitApplied();
-    Start(partitions);
-    for (size_t p = 0; p < partitions; ++p) operators_[p]->Restore(store_, p, partitions);
+    operators_.Restart(partitions);
+    SetNow(now_);
   }
   // The steps' clock.
   void SetNow(int64_t micros) {
     now_ = micros;
-    for (auto& context : contexts_) context->eval.now = {micros};
+    for (size_t p = 0; p < operators_.size(); ++p) operators_.context(p).eval.now = {micros};
   }
-  size_t state_rows() const {
-    size_t rows = 0;
-    for (const auto& op : operators_) rows += op->state_rows();
-    return rows;
-  }
+  size_t state_rows() const { return operators_.state_rows(); }
   size_t rows_emitted_ = 0, net_ = 0;
 
  private:
-  void CopySome() {
-    bool done = true;
-    for (auto& op : operators_) done &= op->CopySlice(3);
-    if (!done) return;
-    copying_ = false;
-    store_.Commit(id_, {++epoch_, ""}, std::move(writers_));
-  }
-
   Spec spec_;
-  Store& store_;
   OperatorId id_;
-  std::vector<std::unique_ptr<PartitionContext>> contexts_;
-  std::vector<std::unique_ptr<Operator>> operators_;
-  std::vector<StateWriter> writers_;
-  bool copying_ = false;
-  uint64_t epoch_ = 0;
+  OperatorPartitions operators_;
   int64_t now_ = 0;
 };
 
