@@ -23,6 +23,7 @@ const FormatDef& MaxwellJsonFormat();
 const FormatDef& OggJsonFormat();
 const FormatDef& AvroFormat();
 const FormatDef& AvroConfluentFormat();
+const FormatDef& ProtobufFormat();
 
 // An option of other engines that is accepted, without effect.
 OptionDef Ignored(std::string name);

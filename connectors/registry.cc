@@ -15,7 +15,8 @@ constexpr ConnectorGetter kConnectors[] = {BlackholeConnector, DatagenConnector,
                                            PrintConnector,      UpsertKafkaConnector};
 constexpr FormatGetter kFormats[] = {AvroFormat,         AvroConfluentFormat, CanalJsonFormat,
                                      CsvFormat,          DebeziumJsonFormat,  JsonFormat,
-                                     MaxwellJsonFormat,  OggJsonFormat,       RawFormat};
+                                     MaxwellJsonFormat,  OggJsonFormat,       ProtobufFormat,
+                                     RawFormat};
 
 template <class Getters>
 auto Find(const Getters& getters, std::string_view name) -> decltype(&getters[0]()) {

@@ -7,6 +7,7 @@ ports of 127.0.0.1.
 Ends with 77, and says how many tests that leaves out, where no broker can be had.
 """
 
+import base64
 import http.client
 import http.server
 import json
@@ -22,6 +23,8 @@ import tempfile
 import threading
 import time
 import unittest
+
+import formats
 
 START_SECONDS = 60
 SETTLE_SECONDS = 60
@@ -404,6 +407,20 @@ def exactly_once(prefix):
             f"'sink.transactional-id-prefix' = '{prefix}'")
 
 
+def murmur2(data):
+    """The hash by which Kafka's own producers choose a partition."""
+    m, mask = 0x5BD1E995, 0xFFFFFFFF
+    h = (0x9747B28C ^ len(data)) & mask
+    whole = len(data) // 4 * 4
+    for at in range(0, whole, 4):
+        k = int.from_bytes(data[at:at + 4], "little") * m & mask
+        h = (h * m & mask) ^ ((k ^ k >> 24) * m & mask)
+    if data[whole:]:
+        h = (h ^ int.from_bytes(data[whole:], "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return h ^ h >> 15
+
+
 class SinkTest(KafkaTest):
     def make_topics(self, partitions=2):
         """Of input and output."""
@@ -475,6 +492,35 @@ class SinkTest(KafkaTest):
         self.restart()
         BROKER.produce(self.input, [(0, None, {"id": 1000})])
         await_equal(list(range(1001)), lambda: [row["id"] for row in self.written()])
+
+    def test_keys_lie_where_java_puts_them(self):
+        # Of the tests of Kafka's client.
+        known = {"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536,
+                 "a-little-bit-longer-string": -1486304829, "abc": 479470107,
+                 "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971}
+        self.assertEqual({k: v % 2**32 for k, v in known.items()},
+                         {k: murmur2(k.encode("utf-8")) for k in known})
+        BROKER.create(self.topic, 7)
+        keys = [*known, "", "é", *(f"key {i}" for i in range(200))]
+        self.table("out", "k STRING, v INT", "'key.format' = 'raw'", "'key.fields' = 'k'",
+                   "'value.format' = 'json'")
+        self.server.sql("CREATE TABLE r (k STRING, v INT); INSERT INTO out SELECT k, v FROM r")
+        self.server.sql("INSERT INTO r VALUES " + ", ".join(f"('{k}', 1)" for k in keys))
+        expected = sorted(((murmur2(k.encode("utf-8")) & 0x7FFFFFFF) % 7, k) for k in keys)
+        await_equal(expected, lambda: sorted((p, k) for p, _, k, _ in BROKER.consume(self.topic)))
+
+    def test_finished_jobs_have_delivered(self):
+        self.server.stop()
+        self.server = Server(self.home, "1 h")  # No checkpoint comes by itself.
+        self.make_topics()
+        BROKER.produce(self.input, [(i % 2, None, {"id": i}) for i in range(100)])
+        self.table("source", "id BIGINT", JSON, EARLIEST, BOUNDED, topic=self.input)
+        for name, options in (("once", exactly_once(self.topic)), ("direct", ())):
+            self.table(name, "id BIGINT", JSON, *options, topic=self.output)
+            status, body = self.server.request("POST", "/v1/sql", json.dumps(
+                {"sql": f"INSERT INTO {name} SELECT id FROM source", "wait": "finished"}))
+            self.assertEqual(status, 200, body)
+        self.assertEqual(sorted([*range(100), *range(100)]), sorted(r["id"] for r in self.written()))
 
     def test_stopped_and_dropped_jobs_lose_nothing(self):
         self.make_topics(1)
@@ -829,6 +875,42 @@ class AvroTest(KafkaTest):
         self.assertIn("registry", self.server.job("t")["error"]["message"])
         registry.start()
         self.await_rows("v", [(1, "a"), (2, None), (3, "c")])
+
+
+class BrokenRecordTest(KafkaTest):
+    """Of every format, with one record in a hundred broken in each of its ways."""
+
+    RECORDS = 1000
+
+    def check(self, form):
+        topic = f"{self.topic}_{form.name}"
+        BROKER.create(topic, 2)
+        broken = dict(enumerate(form.ways.values()))
+        good, wrong, lines = [], [], []
+        for i in range(self.RECORDS):
+            way = broken.get(i % 100)
+            value = way(i) if way else form.record(i)
+            lines.append(f"{i % 2}\t\\N\t{value.hex()}\n")
+            if way:
+                wrong.append((f"{topic}/{i % 2}", str(i // 2), base64.b64encode(value).decode()))
+            else:
+                good.append(form.row(i))
+        BROKER.tool("produce", topic, "hex", text="".join(lines))
+        name = form.name.replace("-", "_")
+        self.table(name, form.columns, *form.options, EARLIEST, topic=topic)
+        self.server.sql(f"CREATE MATERIALIZED VIEW {name}_v AS SELECT * FROM {name}")
+        self.await_rows(f"{name}_v", good)
+        errors = f"SELECT `partition`, position, raw FROM {name}$errors"
+        await_equal(sorted(wrong), lambda: sorted(self.server.sql(errors)))
+        return topic
+
+    def test_broken(self):
+        registry = Registry()
+        registry.schemas.append(formats.AVRO_SCHEMA)
+        self.addCleanup(registry.stop)
+        for form in formats.formats(f"http://127.0.0.1:{registry.port}/"):
+            with self.subTest(format=form.name):
+                self.check(form)
 
 
 class TopicTest(KafkaTest):

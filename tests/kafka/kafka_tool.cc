@@ -4,7 +4,8 @@
 //   kafka_tool BROKERS create TOPIC PARTITIONS
 //   kafka_tool BROKERS grow TOPIC PARTITIONS
 //   kafka_tool BROKERS delete TOPIC
-//   kafka_tool BROKERS produce TOPIC             stdin: partition key value (-1: by the key)
+//   kafka_tool BROKERS produce TOPIC [hex]       stdin: partition key value (-1: by the key); keys and
+//                                                values in hexadecimal digits
 //   kafka_tool BROKERS consume TOPIC [LEVEL]     stdout: partition offset key value, to the end;
 //                                                LEVEL: read_committed or read_uncommitted
 //   kafka_tool BROKERS deny TOPIC                nobody may do anything with it
@@ -113,16 +114,27 @@ struct Line {
   std::string key, value;
 };
 
-Line ParseLine(const std::string& text) {
+std::string Unhex(const std::string& digits) {
+  if (digits == "\\N") return digits;
+  std::string bytes;
+  for (size_t i = 0; i < digits.size(); i += 2) {
+    bytes.push_back(static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
+Line ParseLine(const std::string& text, bool hex) {
   const size_t first = text.find('\t'), second = text.find('\t', first + 1);
   if (second == std::string::npos) Fail("not three fields: " + text);
-  return {std::stoi(text.substr(0, first)), text.substr(first + 1, second - first - 1),
-          text.substr(second + 1)};
+  Line line{std::stoi(text.substr(0, first)), text.substr(first + 1, second - first - 1),
+            text.substr(second + 1)};
+  if (hex) line = {line.partition, Unhex(line.key), Unhex(line.value)};
+  return line;
 }
 
 int failed_messages = 0;
 
-void Produce(const std::string& brokers, const std::string& topic) {
+void Produce(const std::string& brokers, const std::string& topic, bool hex) {
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   char text[512];
   const std::pair<const char*, const char*> settings[] = {
@@ -142,7 +154,7 @@ void Produce(const std::string& brokers, const std::string& topic) {
   if (client == nullptr) Fail(text);
   rd_kafka_topic_t* t = rd_kafka_topic_new(client, topic.c_str(), nullptr);
   for (std::string line; std::getline(std::cin, line);) {
-    Line m = ParseLine(line);
+    Line m = ParseLine(line, hex);
     const bool no_key = m.key == "\\N", no_value = m.value == "\\N";
     while (rd_kafka_produce(t, m.partition, RD_KAFKA_MSG_F_COPY,
                             no_value ? nullptr : m.value.data(), no_value ? 0 : m.value.size(),
@@ -229,7 +241,7 @@ int main(int argc, char** argv) {
   } else if (command == "deny" || command == "allow") {
     Authorize(brokers, topic, command == "deny");
   } else if (command == "produce") {
-    Produce(brokers, topic);
+    Produce(brokers, topic, last == "hex");
   } else if (command == "consume") {
     Consume(brokers, topic, last.empty() ? "read_committed" : last);
   } else if (command == "committed") {
