@@ -8,6 +8,12 @@
 #include "executor/windows.h"
 
 namespace millrace {
+namespace {
+
+// For a source partition that has records but gives none: then the others go on without it.
+constexpr int64_t kPatienceMicros = 10'000'000;
+
+}  // namespace
 
 Dataflow::Dataflow(const Plan& plan, DataflowOptions options, DataflowEnvironment environment)
     : options_(std::move(options)), environment_(std::move(environment)) {
@@ -63,12 +69,14 @@ size_t Dataflow::AlignScans(int64_t now_micros) {
     if (scan.ended()) continue;
     const TransportStatus status = scan.status();
     for (size_t i = 0; i < scan.source_partitions(); ++i) {
-      const bool unread = i < status.lag.size() && status.lag[i].records() > 0;
+      // What a topic counts as records may be none that can be read.
+      const bool unread = i < status.lag.size() && status.lag[i].records() > 0 &&
+                          node.tracker->SilentFor(i, now_micros) < kPatienceMicros;
       if (scan.finished(i) || (scan.caught_up(i) && !unread)) continue;
       const int64_t watermark = node.tracker->watermark(i);
       // One that gives rows without a time says nothing.
       if (watermark == kMinWatermark && scan.ever_moved(i)) continue;
-      if (!node.tracker->IsIdle(scan, i, now_micros)) oldest = std::min(oldest, watermark);
+      if (!node.tracker->IsIdle(i, now_micros)) oldest = std::min(oldest, watermark);
     }
   }
   size_t paused = 0;

@@ -120,11 +120,14 @@ std::optional<size_t> WatermarkTracker::Slowest(const TableScan& scan) const {
   return slowest;
 }
 
-bool WatermarkTracker::IsIdle(const TableScan& scan, size_t i, int64_t now_micros) const {
-  if (idle_timeout_ == 0 || started_ == 0) return false;
+int64_t WatermarkTracker::SilentFor(size_t i, int64_t now_micros) const {
+  if (started_ == 0) return 0;
   const bool moved = i < last_moved_.size() && last_moved_[i] != 0;
-  if (!moved && scan.ever_moved(i)) return true;
-  return now_micros - (moved ? last_moved_[i] : started_) >= idle_timeout_;
+  return now_micros - (moved ? last_moved_[i] : started_);
+}
+
+bool WatermarkTracker::IsIdle(size_t i, int64_t now_micros) const {
+  return idle_timeout_ > 0 && SilentFor(i, now_micros) >= idle_timeout_;
 }
 
 void WatermarkTracker::Note(const TableScan& scan, int64_t now_micros) {

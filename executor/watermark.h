@@ -57,8 +57,10 @@ class WatermarkTracker {
   int64_t NextTimeout() const;
   // Of one source partition; kMinWatermark before its first.
   int64_t watermark(size_t i) const { return i < watermarks_.size() ? watermarks_[i] : kMinWatermark; }
-  // Whether it was silent for longer than the timeout.
-  bool IsIdle(const TableScan& scan, size_t i, int64_t now_micros) const;
+  // How long it has been silent, micros: since the first step if it never gave a row.
+  int64_t SilentFor(size_t i, int64_t now_micros) const;
+  // Whether that is longer than the timeout.
+  bool IsIdle(size_t i, int64_t now_micros) const;
   // The partition that holds the watermark back, if any, as of when it was last looked.
   std::optional<size_t> Slowest(const TableScan& scan) const;
 

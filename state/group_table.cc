@@ -99,6 +99,15 @@ void GroupTable::BeginEviction() {
 void GroupTable::MarkDirty(char* row) {
   if (header(row).epoch == pending_epoch_ && pending_epoch_ != 0) Write(row);
   header(row).epoch = epoch_;
+  // Rows that came and went since the last cut need not wait for the next: it never heard of them.
+  if (dirty_.size() == dirty_.capacity() && !dirty_.empty()) {
+    std::erase_if(dirty_, [this](char* other) {
+      const bool unheard = (header(other).state & (kErased | kStored)) == kErased;
+      if (unheard) FreeRow(other);
+      return unheard;
+    });
+    if (dirty_.size() > dirty_.capacity() / 2) dirty_.reserve(dirty_.capacity() * 2);
+  }
   dirty_.push_back(row);
 }
 

@@ -203,6 +203,15 @@ void KeyedRows::MarkDirty(RowRef ref) {
   Row& own = row(ref);
   if (own.epoch == pending_epoch_ && pending_epoch_ != 0) Write(ref);
   own.epoch = epoch_;
+  // Rows that came and went since the last cut need not wait for the next: it never heard of them.
+  if (dirty_.size() == dirty_.capacity() && !dirty_.empty()) {
+    std::erase_if(dirty_, [this](RowRef other) {
+      const bool unheard = (row(other).state & (kErased | kStored)) == kErased;
+      if (unheard) Free(other);
+      return unheard;
+    });
+    if (dirty_.size() > dirty_.capacity() / 2) dirty_.reserve(dirty_.capacity() * 2);
+  }
   dirty_.push_back(ref);
 }
 
