@@ -212,7 +212,9 @@ void IntervalJoinOperator::ExpireRows(size_t s, std::span<const TimeQueue::Entry
   std::vector<const char*> alone;
   std::vector<int64_t> weights;
   std::vector<RowRef> late;
-  for (const auto& [last, ref] : rows) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (i + kAhead < rows.size()) side.rows->Prefetch(rows[i + kAhead].ref);
+    const auto [last, ref] = rows[i];
     const KeyedRows::Row& row = side.rows->row(ref);
     if (row.state & kMatched) continue;
     if (side.decides_late && std::max(last, side.rows->time_of(ref)) <= before) {
@@ -228,11 +230,13 @@ void IntervalJoinOperator::ExpireRows(size_t s, std::span<const TimeQueue::Entry
     if (!std::ranges::all_of(weights, [](int64_t w) { return w == 1; })) batch.weights = weights;
     EmitAlone(s, std::move(batch), emit);
   }
-  for (const auto& [last, ref] : rows) {
-    const RowRef key = side.rows->row(ref).key;
-    side.rows->Erase(ref);
-    keys_.ReleaseIfEmpty(key);
+  std::vector<RowRef> keys;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (i + kAhead < rows.size()) side.rows->PrefetchLinks(rows[i + kAhead].ref);
+    keys.push_back(side.rows->row(rows[i].ref).key);
+    side.rows->Erase(rows[i].ref);
   }
+  keys_.ReleaseEmpty(keys);
 }
 
 void IntervalJoinOperator::ReportLate(const Side& side, std::span<const RowRef> rows,

@@ -65,6 +65,25 @@ void KeyTable::ReleaseIfEmpty(RowRef ref) {
   }
 }
 
+void KeyTable::ReleaseEmpty(std::span<const RowRef> refs) {
+  if (tracked_) {
+    for (RowRef ref : refs) ReleaseIfEmpty(ref);
+    return;
+  }
+  constexpr size_t kAhead = 16;  // Entries whose cache misses overlap.
+  std::vector<std::pair<uint64_t, RowRef>> gone;
+  for (RowRef ref : refs) {
+    if (!IsEmpty(key(ref)) || std::exchange(key(ref).dead, true)) continue;
+    gone.emplace_back(HashBytes(bytes_of(ref)), ref);
+  }
+  for (size_t i = 0; i < gone.size(); ++i) {
+    if (i + kAhead < gone.size()) index_.Prefetch(gone[i + kAhead].first);
+    const auto [hash, ref] = gone[i];
+    index_.Erase(hash, ref);
+    heap_.Free(ref, sizeof(Key) + key(ref).size);
+  }
+}
+
 void KeyTable::BeginCheckpoint() { dying_.swap(dead_); }
 
 void KeyTable::EndCheckpoint() {

@@ -43,6 +43,8 @@ class KeyTable {
 
   // The entry goes if it has no rows (at once, or with the checkpoint that forgets them).
   void ReleaseIfEmpty(RowRef ref);
+  // The same for several; an entry may be named twice.
+  void ReleaseEmpty(std::span<const RowRef> refs);
   // Around a checkpoint of the rows.
   void BeginCheckpoint();
   void EndCheckpoint();

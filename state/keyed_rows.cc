@@ -54,7 +54,8 @@ KeyedRows::KeyedRows(Options options, size_t side, KeyTable* keys)
     : options_(std::move(options)),
       side_(side),
       keys_(keys),
-      layout_(options_.columns, kBase, HiddenWidths(options_)) {
+      layout_(options_.columns, options_.lookup == Lookup::kTime ? kTimedBase : kBase,
+              HiddenWidths(options_)) {
   size_t hidden = 0;
   if (options_.counted) count_offset_ = layout_.hidden_offset(hidden++);
   if (HasTime(options_)) time_offset_ = layout_.hidden_offset(hidden++);

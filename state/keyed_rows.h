@@ -1,8 +1,10 @@
 // The rows of one relation by key: one side of a join.
 //
 // The rows of a key (state/key_table.h) are a list, or where they are found by their time a tree:
-// a treap, the priorities of which are hashes of the rows' references. Each row is stored once, with
-// a weight, as a record (state/row_layout.h). Rows never move.
+// a treap, the priorities of which are hashes of the rows' references. Rows mostly come and go in
+// the order of their times, at the tree's ends: those know their parents, and the root the last
+// row, so that neither walks the tree. Each row is stored once, with a weight, as a record
+// (state/row_layout.h). Rows never move.
 //
 // State rows: key := join key (types/row_key.h) id
 //             id := generation:fixed16be ref:fixed32be, of the row when it was first stored
@@ -49,6 +51,11 @@ class KeyedRows {
     uint8_t epoch;    // Of the table when the row last changed; 0: as it was last copied.
     uint8_t state;    // Bits below.
   };
+  // As kTime has them.
+  struct TimedRow {
+    Row row;
+    RowRef parent;  // In the tree; of the root: the last row.
+  };
   // Bits of `state` that are the owner's.
   static constexpr uint8_t kTouched = 1, kEmptied = 2;
 
@@ -70,6 +77,11 @@ class KeyedRows {
   bool counted() const { return options_.counted; }
   RowRef head(RowRef key) const { return keys_->key(key).heads[side_]; }
   void Prefetch(RowRef ref) const { __builtin_prefetch(heap_.at(ref), 1); }
+  // What taking the row out touches besides. kTime.
+  void PrefetchLinks(RowRef ref) const {
+    keys_->Prefetch(row(ref).key);
+    Prefetch(parent(ref));
+  }
 
   // Whether the row counts at `now`.
   bool Visible(RowRef ref, int64_t now) const { return row(ref).weight != 0 && !Expired(ref, now); }
@@ -151,7 +163,8 @@ class KeyedRows {
 
  private:
   enum : uint8_t { kErased = 4, kStored = 8, kRestored = 16 };
-  static constexpr size_t kBase = 22;  // Bytes of Row in use.
+  // Bytes of Row and of TimedRow in use.
+  static constexpr size_t kBase = 22, kTimedBase = sizeof(Row) + sizeof(RowRef);
   static constexpr size_t kIdSize = 6;
 
   bool Expired(RowRef ref, int64_t now) const {
@@ -160,6 +173,7 @@ class KeyedRows {
   int64_t& time(RowRef ref) const {
     return *reinterpret_cast<int64_t*>(heap_.at(ref) + time_offset_);
   }
+  RowRef& parent(RowRef ref) const { return reinterpret_cast<TimedRow*>(heap_.at(ref))->parent; }
   RowRef New(const RowSource& source, size_t i, RowRef key, int64_t at = 0);
   RowRef FindAmong(RowRef key, const RowSource& source, size_t i, int64_t now) const;
   RowRef FindOrNew(RowRef key, const RowSource& source, size_t i, uint64_t hash, int64_t now);
@@ -172,7 +186,10 @@ class KeyedRows {
     return time(a) != time(b) ? time(a) < time(b) : a < b;
   }
   void LinkByTime(RowRef ref);
+  void LinkLast(RowRef ref, RowRef* root);
+  RowRef LinkBetween(RowRef ref, RowRef* root);
   void UnlinkByTime(RowRef ref);
+  RowRef Before(RowRef last) const;
   RowRef FindAtTime(RowRef key, int64_t at, const RowSource& source, size_t i) const;
   template <class F>
   void Visit(RowRef ref, int64_t first, int64_t last, F& f) const {
