@@ -9,6 +9,7 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kSliceMicros = 2'000;  // Of copying for a checkpoint between two steps.
+constexpr int64_t kPressedSliceMicros = 10'000;  // When memory waits for it.
 constexpr int64_t kReplayRetryMicros = 50'000;
 
 }  // namespace
@@ -101,7 +102,7 @@ void Pipeline::Run() {
     PollCommit();
     const bool warms = WarmState();
     if (checkpoint_) {
-      ContinueCheckpoint(kSliceMicros);
+      ContinueCheckpoint(pressed_ ? kPressedSliceMicros : kSliceMicros);
     } else if (!worked && !warms) {
       Wait();
     }

@@ -149,7 +149,7 @@ class Pipeline {
   Dataflow::Usage StateUsage() const;
   void KeepBudget();
   bool Settled() const;
-  size_t EvictState(size_t bytes);
+  size_t EvictState(size_t bytes, unsigned least_age);
   void EvictByCheckpoint(size_t target);
   // Brings in some of what a restart left in the store; whether there may be more.
   bool WarmState();
@@ -196,7 +196,8 @@ class Pipeline {
   size_t longest_gap_ = 0;
   int64_t next_memory_check_ = 0;
   size_t committing_bytes_ = 0;  // Of the checkpoint that is being committed.
-  bool commit_failed_ = false;   // The last checkpoint is not in the store, though rows count as copied.
+  bool commit_failed_ = false;   // What counts as copied by the last checkpoint is not in the store.
+  bool pressed_ = false;         // The state is near its budget.
   unsigned evicted_age_ = 0;     // At which the last eviction found enough.
   int64_t next_forced_checkpoint_ = 0;
   bool warming_ = false;

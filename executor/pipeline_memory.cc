@@ -1,6 +1,7 @@
 // The memory of a pipeline's state: the budget, eviction, and the warming after a restart.
 #include <algorithm>
 
+#include "base/memory.h"
 #include "executor/pipeline.h"
 
 namespace millrace {
@@ -28,8 +29,8 @@ bool Pipeline::Settled() const {
   return !checkpoint_ && !committing_ && !commit_failed_ && store_->AllApplied();
 }
 
-// The rows that have not changed for long go first.
-size_t Pipeline::EvictState(size_t bytes) {
+// The rows that have not changed for long go first, and none that is younger than `least_age`.
+size_t Pipeline::EvictState(size_t bytes, unsigned least_age) {
   const std::unique_lock lock(view_lock_);
   size_t freed = 0;
   for (auto& job : jobs_) job->flow->Settle();
@@ -43,7 +44,7 @@ size_t Pipeline::EvictState(size_t bytes) {
       freed += job->flow->Evict(pool_, static_cast<size_t>(own) + 1, age);
     }
     evicted_age_ = age;
-    if (freed >= bytes || age == 0) return freed;
+    if (freed >= bytes || age <= least_age) return freed;
   }
 }
 
@@ -54,7 +55,7 @@ void Pipeline::EvictByCheckpoint(size_t target) {
     store_->WaitApplied();
     if (!Settled()) return;
     const size_t used = StateUsage().all;
-    if (used <= target || EvictState(used - target) >= used - target || again) return;
+    if (used <= target || EvictState(used - target, 0) >= used - target || again) return;
     if (!BeginCheckpoint()) return;
     FinishRunningCheckpoint();
   }
@@ -71,9 +72,12 @@ void Pipeline::KeepBudget() {
   }
   const size_t allowed = options_.budget->Report(options_.id, usage.all + copies);
   const size_t high = allowed - allowed / 8, low = allowed - allowed / 4;
-  if (usage.all + copies <= high) return;
+  pressed_ = usage.all + copies > high;
+  if (!pressed_) return;
   if (Settled()) {
-    EvictState(usage.all - std::min(usage.all, low));
+    // What the last checkpoint copied may well be needed again, and rows that it did not copy are
+    // made by the next one.
+    EvictState(usage.all - std::min(usage.all, low), 1);
     usage = StateUsage();
     if (usage.all <= high) return;
     if (!replay_ && NowMicros() >= next_forced_checkpoint_ && BeginCheckpoint()) {
@@ -92,9 +96,10 @@ void Pipeline::KeepBudget() {
 bool Pipeline::WarmState() {
   if (!warming_) return false;
   const size_t used = StateUsage().all;
-  if (options_.budget != nullptr && used > options_.budget->Report(options_.id, used) / 2) {
-    return warming_ = false;
-  }
+  const bool over_budget =
+      options_.budget != nullptr && used > options_.budget->Report(options_.id, used) / 2;
+  const bool over_limit = options_.memory_limit > 0 && ResidentBytes() > options_.memory_limit / 2;
+  if (over_budget || over_limit) return warming_ = false;
   bool more = false;
   const std::unique_lock lock(view_lock_);
   for (auto& job : jobs_) {
