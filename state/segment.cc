@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
+#include <tuple>
 #include <vector>
 
 #include "base/error.h"
@@ -39,9 +39,7 @@ std::string_view AsBytes(const T& value) {
 struct SortEntry {
   uint64_t place;   // op and vnode
   uint64_t prefix;  // of the key, big-endian
-  const char* const* entry;  // Of a writer, in its order.
-
-  StateChange change() const { return StateWriter::Change(*entry); }
+  const StateChange* change;
 };
 
 uint64_t PrefixOf(std::string_view key) {
@@ -51,30 +49,35 @@ uint64_t PrefixOf(std::string_view key) {
 }
 
 bool SameKey(const SortEntry& a, const SortEntry& b) {
-  return a.place == b.place && a.prefix == b.prefix && a.change().key == b.change().key;
+  return a.place == b.place && a.prefix == b.prefix && a.change->key == b.change->key;
 }
 
-// A later change of a key comes behind an earlier one. Deletions come first: a key that was deleted
-// and made again before the checkpoint has a row at its cut, whichever of the two was copied first.
 bool Before(const SortEntry& a, const SortEntry& b) {
   if (a.place != b.place) return a.place < b.place;
   if (a.prefix != b.prefix) return a.prefix < b.prefix;
-  const StateChange left = a.change(), right = b.change();
-  const int order = left.key.compare(right.key);
-  if (order != 0) return order < 0;
-  return left.deleted != right.deleted ? left.deleted : std::less<>()(a.entry, b.entry);
+  const int order = a.change->key.compare(b.change->key);
+  return order != 0 ? order < 0 : a.change < b.change;
 }
 
-std::vector<SortEntry> SortChanges(std::span<const StateWriter> writers) {
+// All changes, a later one of a key behind an earlier one.
+std::vector<StateChange> CollectChanges(std::span<const StateWriter> writers) {
+  if (writers.size() == 1) return writers[0].changes();
   size_t size = 0;
   for (const StateWriter& writer : writers) size += writer.size();
-  std::vector<SortEntry> entries;
-  entries.reserve(size);
+  std::vector<StateChange> all;
+  all.reserve(size);
   for (const StateWriter& writer : writers) {
-    for (const char* const& entry : writer.entries()) {
-      const StateChange change = StateWriter::Change(entry);
-      entries.push_back({uint64_t{change.op} << 8 | change.vnode, PrefixOf(change.key), &entry});
-    }
+    const auto& changes = writer.changes();
+    all.insert(all.end(), changes.begin(), changes.end());
+  }
+  return all;
+}
+
+std::vector<SortEntry> SortChanges(const std::vector<StateChange>& changes) {
+  std::vector<SortEntry> entries;
+  entries.reserve(changes.size());
+  for (const StateChange& change : changes) {
+    entries.push_back({uint64_t{change.op} << 8 | change.vnode, PrefixOf(change.key), &change});
   }
   std::ranges::sort(entries, Before);
   return entries;
@@ -127,12 +130,13 @@ void AddEntry(const StateChange& change, BufferedFile* file) {
 }  // namespace
 
 void WriteSegment(const std::string& path, std::span<const StateWriter> writers, bool sync) {
-  const std::vector<SortEntry> entries = SortChanges(writers);
+  const std::vector<StateChange> changes = CollectChanges(writers);
+  const std::vector<SortEntry> entries = SortChanges(changes);
   BufferedFile file(path);
   uint64_t written = 0;
   for (size_t i = 0; i < entries.size(); ++i) {
     if (i + 1 < entries.size() && SameKey(entries[i], entries[i + 1])) continue;
-    AddEntry(entries[i].change(), &file);
+    AddEntry(*entries[i].change, &file);
     ++written;
   }
   file.Flush();
