@@ -137,10 +137,13 @@ MemoryJob::MemoryJob(const MemoryJobOptions& options, MemoryInputs inputs)
   job->name = "bench";
   job->flow = std::make_unique<Dataflow>(*plan_, flow_options, std::move(environment));
   if (store_) job->flow->OpenStore(*store_);
-  if (!options.resume) return pipeline_->AddJob(std::move(job));
-  std::vector<std::unique_ptr<PipelineJob>> jobs;
-  jobs.push_back(std::move(job));
-  pipeline_->Recover(std::move(jobs));
+  if (options.resume) {
+    std::vector<std::unique_ptr<PipelineJob>> jobs;
+    jobs.push_back(std::move(job));
+    pipeline_->Recover(std::move(jobs));
+  } else {
+    pipeline_->AddJob(std::move(job));
+  }
 }
 
 MemoryJob::~MemoryJob() {
