@@ -60,6 +60,19 @@ void RecordLog::Sync() {
   name_synced_ = true;
 }
 
+void RecordLog::WriteAgain(uint64_t offset) {
+  std::string bytes;
+  for (uint64_t at = offset; at < end_; at += bytes.size()) {
+    bytes.resize(std::min<uint64_t>(kBufferSize, end_ - at));
+    if (ReadAt(file_, at, bytes.data(), bytes.size(), path_) != bytes.size()) {
+      throw Error(ErrorCode::kIo, "'" + path_ + "' has become shorter");
+    }
+    WriteAt(file_, at, bytes, {}, path_);
+  }
+  name_synced_ = false;
+  Sync();
+}
+
 RecordLogReader::RecordLogReader(std::string path)
     : path_(std::move(path)), file_(OpenFile(path_, O_RDONLY)) {}
 

@@ -29,6 +29,9 @@ class RecordLog {
   uint64_t Append(std::string_view payload);
   // What was appended before the call survives a power failure after it.
   void Sync();
+  // Writes the bytes from `offset` on once more and syncs: after a sync that has failed, the kernel
+  // may hold what was not saved for clean.
+  void WriteAgain(uint64_t offset);
   uint64_t end() const { return end_; }
   const std::string& path() const { return path_; }
 

@@ -44,16 +44,23 @@ constexpr size_t kBuffer = 256 << 10;
 void SyncDirectory(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) ThrowIo("open", path);
-  ::fsync(fd);  // Some file systems cannot; the rename stands all the same.
+  const bool failed = ::fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP;
   ::close(fd);
+  // Where it is not offered, the names in it stand all the same.
+  if (failed) throw Error(ErrorCode::kIo, fmt::format("cannot sync {}", path));
 }
 
+// With names that survive a power failure, as the files in them will.
 void MakeDirectories(const std::string& path) {
   std::error_code error;
-  fs::create_directories(path, error);
+  if (path.empty() || fs::exists(path, error)) return;
+  const std::string parent = fs::path(path).parent_path().string();
+  MakeDirectories(parent);
+  fs::create_directory(path, error);
   if (error) {
     throw Error(ErrorCode::kIo, fmt::format("cannot create {}: {}", path, error.message()));
   }
+  SyncDirectory(parent.empty() ? "." : parent);
 }
 
 struct PartName {

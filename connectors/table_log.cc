@@ -101,6 +101,8 @@ struct TableLog::State {
   void Write(std::string* record, uint32_t row_count);
   void Roll();
   void SyncTo(uint64_t record, std::unique_lock<std::mutex>* lock);
+  // After a sync that has failed: makes durable what is in the log, or throws.
+  void Repair();
   void Publish();
   void ForgetRequests();
   // Removes what no reader needs.
@@ -134,7 +136,8 @@ struct TableLog::State {
   uint64_t synced_rows = 0;  // with the rows up to this number,
   uint64_t awaited = 0;      // and how many must be before readers may see the last row.
   bool syncing = false;      // Some thread is at it, without the mutex.
-  std::exception_ptr error;  // Of a sync: what is durable is unknown, so nothing may follow.
+  uint64_t synced_end = 0;   // Offset in the last segment below which all is durable.
+  std::exception_ptr error;  // Of a sync: nothing may follow what may not be durable; see Repair().
 
   std::atomic<uint64_t> visible_rows = 0;
 
@@ -260,7 +263,10 @@ TableLog::State::State(std::string log_directory, Schema table_schema, TableLogO
       atomic(options.atomic) {
   CreateDirectory(directory, sync);
   OpenLast();
+  // A killed process may have left rows that a power failure takes back.
+  if (sync) log->Sync();
   synced_rows = rows;
+  synced_end = log->end();
   Publish();
 }
 
@@ -335,6 +341,17 @@ void TableLog::State::Roll() {
   behind_base += log->end();
   segments.push_back(rows);
   log = std::move(next);
+  synced_end = 0;
+}
+
+void TableLog::State::Repair() {
+  log->WriteAgain(synced_end);
+  error = nullptr;
+  synced = written;
+  synced_rows = rows;
+  synced_end = log->end();
+  Publish();
+  changed.notify_all();
 }
 
 // Those that are old and, should there still be too many, the oldest.
@@ -360,18 +377,19 @@ void TableLog::State::Prune() {
     if (position->base) needed.insert(position->segment);
     first_row = std::min(first_row, position->base ? position->segment : position->row);
   }
+  std::error_code kept;  // What cannot be removed now is another time.
   std::erase_if(bases, [&](uint64_t other) {
-    return !needed.contains(other) && std::filesystem::remove(TableBasePath(directory, other));
+    return !needed.contains(other) && std::filesystem::remove(TableBasePath(directory, other), kept);
   });
   // A segment ends where the next begins.
   while (segments.size() > 1 && segments[1] <= first_row) {
-    std::filesystem::remove(TableSegmentPath(directory, segments[0]));
+    if (!std::filesystem::remove(TableSegmentPath(directory, segments[0]), kept) && kept) return;
     segments.erase(segments.begin());
   }
 }
 
 void TableLog::State::Write(std::string* record, uint32_t row_count) {
-  if (error) std::rethrow_exception(error);
+  if (error) Repair();
   if (log->end() >= kSegmentSize) Roll();
   SetFirstRow(record, rows);
   log->Append(*record);
@@ -385,8 +403,15 @@ void TableLog::State::Publish() {
 }
 
 void TableLog::State::SyncTo(uint64_t record, std::unique_lock<std::mutex>* lock) {
+  bool tried = false;
   while (synced < record) {
-    if (error) std::rethrow_exception(error);
+    // Whoever waited for the sync that has failed is told so; later ones try again.
+    if (error && tried) std::rethrow_exception(error);
+    if (error) {
+      Repair();
+      continue;
+    }
+    tried = true;
     if (syncing) {
       changed.wait(*lock);
       continue;
@@ -394,7 +419,7 @@ void TableLog::State::SyncTo(uint64_t record, std::unique_lock<std::mutex>* lock
     syncing = true;
     // Earlier segments were synced when the log went on to the next.
     const std::shared_ptr<RecordLog> last = log;
-    const uint64_t end = written, end_rows = rows;
+    const uint64_t end = written, end_rows = rows, end_offset = last->end();
     std::exception_ptr failure;
     lock->unlock();
     try {
@@ -409,6 +434,7 @@ void TableLog::State::SyncTo(uint64_t record, std::unique_lock<std::mutex>* lock
     } else {
       synced = end;
       synced_rows = end_rows;
+      if (last == log) synced_end = end_offset;
       Publish();
     }
     changed.notify_all();
@@ -436,12 +462,12 @@ TableLog::Written TableLog::Write(const Batch& rows, const RequestKey* key) {
   }
   std::string record = EncodeTableRecord(writer, request.fingerprint, rows);
   const std::lock_guard lock(state_->mutex);
+  if (key != nullptr && state_->requests.size() >= 2 * kMostRequests) state_->ForgetRequests();
+  state_->Write(&record, static_cast<uint32_t>(rows.size));
   if (key != nullptr) {
-    if (state_->requests.size() >= 2 * kMostRequests) state_->ForgetRequests();
-    request.first_row = state_->rows;
+    request.first_row = state_->rows - rows.size;
     state_->requests[key->key] = request;
   }
-  state_->Write(&record, static_cast<uint32_t>(rows.size));
   if (state_->sync) state_->awaited = state_->written;
   return {state_->rows - rows.size, state_->written};
 }

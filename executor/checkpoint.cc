@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/codec.h"
+#include "base/log.h"
 #include "executor/pipeline.h"
 
 namespace millrace {
@@ -35,7 +36,13 @@ std::string Pipeline::JournalPath(uint64_t epoch) const {
 std::vector<uint64_t> Pipeline::JournalEpochs() const {
   std::vector<uint64_t> epochs;
   const std::string prefix = std::to_string(options_.id) + "-";
-  for (const auto& entry : std::filesystem::directory_iterator(options_.journal_directory)) {
+  std::error_code error;
+  const std::filesystem::directory_iterator entries(options_.journal_directory, error);
+  if (error) {
+    throw Error(ErrorCode::kIo,
+                "cannot read '" + options_.journal_directory + "': " + error.message());
+  }
+  for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with(prefix)) epochs.push_back(std::stoull(name.substr(prefix.size())));
   }
@@ -43,8 +50,21 @@ std::vector<uint64_t> Pipeline::JournalEpochs() const {
   return epochs;
 }
 
+// What cannot be removed is by a later checkpoint.
+void Pipeline::RemoveOldJournals() const {
+  try {
+    for (const uint64_t epoch : JournalEpochs()) {
+      std::error_code ignored;
+      if (epoch < epoch_) std::filesystem::remove(JournalPath(epoch), ignored);
+    }
+  } catch (const Error& error) {
+    Log(LogLevel::kWarning, "pipeline", error.message);
+  }
+}
+
 void Pipeline::OpenJournal(uint64_t epoch) {
-  std::filesystem::create_directories(options_.journal_directory);
+  std::error_code ignored;  // Then the file cannot be opened.
+  std::filesystem::create_directories(options_.journal_directory, ignored);
   journal_ = std::make_unique<RecordLog>(JournalPath(epoch));
 }
 
@@ -99,12 +119,9 @@ bool Pipeline::ReplayRecord(const std::string& payload) {
 
 void Pipeline::BeginReplay() {
   auto replay = std::make_unique<JournalReplay>();
-  for (uint64_t epoch : JournalEpochs()) {
-    if (epoch < epoch_) {
-      std::filesystem::remove(JournalPath(epoch));
-    } else {
-      replay->epochs.push_back(epoch);
-    }
+  RemoveOldJournals();
+  for (const uint64_t epoch : JournalEpochs()) {
+    if (epoch >= epoch_) replay->epochs.push_back(epoch);
   }
   replay_ = std::move(replay);
 }
@@ -115,8 +132,10 @@ bool Pipeline::ContinueReplay() {
     if (!replay_->reader) {
       replay_->reader = std::make_unique<RecordLogReader>(JournalPath(epoch));
       replay_->at = 0;
+      replay_->end = replay_->reader->FindValidEnd();
     }
-    if (const auto record = replay_->reader->Read(replay_->at)) {
+    if (replay_->at < replay_->end) {
+      const auto record = replay_->reader->Read(replay_->at);
       if (!ReplayRecord(record->payload)) return false;
       replay_->at = record->next;
       return true;
@@ -156,7 +175,8 @@ void Pipeline::Recover(std::vector<std::unique_ptr<PipelineJob>> jobs) {
   warming_ = store_ != nullptr;
   for (auto& job : jobs_) job->flow->OnReady([this] { Wake(); });
   if (store_ == nullptr) return;
-  std::filesystem::create_directories(options_.journal_directory);
+  std::error_code ignored;  // Then there are no journals.
+  std::filesystem::create_directories(options_.journal_directory, ignored);
   store_->WaitApplied();
   if (const std::optional<SealedEpoch> sealed = store_->LastEpoch(options_.id)) {
     epoch_ = sealed->epoch;
@@ -208,8 +228,16 @@ bool Pipeline::BeginCheckpoint() {
     next_checkpoint_ = NowMicros() + options_.checkpoint_interval_micros;
     return false;
   }
+  checkpoint_error_.reset();
   checkpoint_began_ = NowMicros();
   next_checkpoint_ = checkpoint_began_ + options_.checkpoint_interval_micros;
+  try {
+    if (journal_) journal_->Sync();
+    OpenJournal(epoch_ + 1);
+  } catch (const Error& error) {
+    FailCheckpoint(error);
+    return false;
+  }
   checkpoint_ = std::make_unique<RunningCheckpoint>();
   checkpoint_->writers.resize(jobs_[0]->flow->options().partitions);
   checkpoint_->epoch.epoch = ++epoch_;
@@ -224,8 +252,6 @@ bool Pipeline::BeginCheckpoint() {
     }
   }
   checkpoint_->epoch.metadata = EncodeMetadata();
-  if (journal_) journal_->Sync();
-  OpenJournal(epoch_);
   longest_gap_ = std::max<size_t>(longest_gap_, NowMicros() - checkpoint_began_);
   for (const auto& [job, error] : failed) Fail(*job, error);
   return true;
@@ -288,6 +314,12 @@ void Pipeline::CommitJob(PipelineJob* job) {
   }
 }
 
+// What it was to store is in no job's changed rows any more, those that stand still included.
+void Pipeline::FailCheckpoint(const Error& error) {
+  checkpoint_error_ = error;
+  RestartAll(error);
+}
+
 // What follows from a commit that has come back.
 void Pipeline::PollCommit() {
   if (!committing_) return;
@@ -300,22 +332,17 @@ void Pipeline::PollCommit() {
   committing_ = false;
   commit_failed_ = error != nullptr;
   if (error) {
-    for (auto& job : jobs_) {
-      if (job->state != PipelineJob::State::kRunning) continue;
-      try {
-        std::rethrow_exception(error);
-      } catch (const std::exception& e) {
-        Fail(*job, Error(ErrorCode::kIo, std::string("the checkpoint failed: ") + e.what()));
-      }
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+      FailCheckpoint(Error(ErrorCode::kIo, std::string("the checkpoint failed: ") + e.what()));
     }
     return;
   }
   for (auto& job : jobs_) {
     if (job->state != PipelineJob::State::kFailed) CommitJob(job.get());
   }
-  for (uint64_t epoch : JournalEpochs()) {
-    if (epoch < epoch_) std::filesystem::remove(JournalPath(epoch));
-  }
+  RemoveOldJournals();
   ++checkpoints_;
   last_checkpoint_ = NowMicros();
   // A store that is slow to take checkpoints gets them less often.
@@ -332,10 +359,14 @@ void Pipeline::FinishRunningCheckpoint() {
   PollCommit();
 }
 
-void Pipeline::Checkpoint() {
-  Between([this] {
+bool Pipeline::Checkpoint() {
+  return Between([this] {
+    checkpoint_error_.reset();
     FinishRunningCheckpoint();
-    if (BeginCheckpoint()) FinishRunningCheckpoint();
+    const bool begun = BeginCheckpoint();
+    if (begun) FinishRunningCheckpoint();
+    if (checkpoint_error_) throw *checkpoint_error_;
+    return begun;
   });
 }
 

@@ -151,15 +151,31 @@ void Pipeline::DrainJob(uint32_t number) {
   Wake();
 }
 
-void Pipeline::PostponeRestarts() {
+void Pipeline::PostponeRestarts(const Error& error) {
+  if (rebuild_micros_) {
+    int64_t delay = RestartStrategy().longest_micros;
+    for (const auto& job : jobs_) delay = std::min(delay, job->restart.longest_micros);
+    rebuild_micros_ = options_.clock() + delay;
+  }
   for (auto& job : jobs_) {
     if (job->state != PipelineJob::State::kRestarting) continue;
-    job->restart_micros = NowMicros() + job->restart.longest_micros;
+    job->error = error;
+    if (WillRestart(*job, error)) continue;
+    End(*job, PipelineJob::State::kFailed);
+    job->flow->ReleaseState();
   }
 }
 
+void Pipeline::RestartAll(const Error& error) {
+  rebuild_micros_ = options_.clock() + RestartStrategy().first_micros;
+  for (auto& job : jobs_) {
+    if (job->state == PipelineJob::State::kRunning) Fail(*job, error);
+  }
+  if (options_.on_restarting) options_.on_restarting();
+}
+
 std::optional<int64_t> Pipeline::NextRestart() const {
-  std::optional<int64_t> next;
+  std::optional<int64_t> next = rebuild_micros_;
   for (const auto& job : jobs_) {
     if (job->state != PipelineJob::State::kRestarting) continue;
     next = std::min(next.value_or(job->restart_micros), job->restart_micros);
@@ -189,8 +205,8 @@ void Pipeline::End(PipelineJob& job, PipelineJob::State state) {
 bool Pipeline::WillRestart(PipelineJob& job, const Error& error) const {
   constexpr int64_t kGoodMicros = 600'000'000;  // One that ran so long begins to count anew.
   if (error.code != ErrorCode::kIo || store_ == nullptr || !options_.on_restarting) return false;
-  const int64_t now = NowMicros();
-  if (now - job.started_micros > kGoodMicros) job.restarts = 0;
+  const int64_t now = options_.clock();
+  if (NowMicros() - job.started_micros > kGoodMicros) job.restarts = 0;
   if (job.restarts >= job.restart.attempts) return false;
   int64_t delay = job.restart.first_micros;
   for (uint64_t n = 0; n < job.restarts && delay < job.restart.longest_micros; ++n) delay *= 2;
@@ -246,7 +262,8 @@ void Pipeline::CheckMemory(int64_t now) {
 bool Pipeline::Advance(PipelineJob& job, int64_t now) {
   if (job.state != PipelineJob::State::kRunning) return false;
   try {
-    if (job.flow->Poll(now) == 0 && !job.flow->NeedsStep(now)) return false;
+    job.last_taken = job.flow->Poll(now);
+    if (job.last_taken == 0 && !job.flow->NeedsStep(now)) return false;
   } catch (const Error& error) {
     Fail(job, error);
     return false;
@@ -308,10 +325,16 @@ void Pipeline::Publish(std::vector<PipelineJob*> stepped) {
 }
 
 bool Pipeline::StepOnce(size_t* embedded) {
+  if (rebuild_micros_) return false;
   if (replay_) {
-    const bool more = ContinueReplay();
-    KeepBudget();
-    return more;
+    try {
+      const bool more = ContinueReplay();
+      KeepBudget();
+      return more;
+    } catch (const std::exception& error) {
+      RestartAll(Error(ErrorCode::kIo, error.what()));
+      return false;
+    }
   }
   if (options_.manual) WarmState();
   std::vector<PipelineJob*> stepped;
@@ -327,7 +350,19 @@ bool Pipeline::StepOnce(size_t* embedded) {
   }
   if (stepped.empty()) return false;
   ++step_;
-  WriteJournal(now, cuts);
+  try {
+    WriteJournal(now, cuts);
+    // What a job writes into a table may become durable at any time, and is known by its step: that
+    // step must come again, not another one with its number.
+    const bool writes = std::ranges::any_of(
+        stepped, [](PipelineJob* job) { return job->flow->writes_embedded(); });
+    if (writes && journal_ && store_->sync()) journal_->Sync();
+  } catch (const Error& error) {
+    // Nobody may see a step that a restart would not repeat.
+    --step_;
+    for (PipelineJob* job : stepped) Fail(*job, error);
+    return true;
+  }
   const int64_t began = NowMicros();
   Publish(stepped);
   stepped.back()->busy_micros += NowMicros() - began;

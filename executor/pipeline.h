@@ -45,6 +45,7 @@ struct PipelineJob {
   std::unique_ptr<Dataflow> flow;
   std::string metadata;  // Of the last checkpoint's cut.
   uint64_t steps = 0;
+  size_t last_taken = 0;  // Rows that its sources gave when they were asked last.
   int64_t started_micros = 0;
   int64_t busy_micros = 0;
   int64_t ended_micros = 0;  // Finished, failed or stopped; 0 while running.
@@ -101,8 +102,10 @@ class Pipeline {
   // Its tables end where they are, so that it finishes. Not in the journal before its last step:
   // after a crash it runs on.
   void DrainJob(uint32_t number);
-  // Those that are due wait another time: they cannot be made now.
-  void PostponeRestarts();
+  // Those that wait to be restarted wait another time, or fail: they cannot be made now.
+  void PostponeRestarts(const Error& error);
+  // All jobs are to be made anew from the last checkpoint and the journal.
+  void RestartAll(const Error& error);
   // When the first of the jobs that are to be restarted is due; nothing when there is none.
   std::optional<int64_t> NextRestart() const;
   std::unique_ptr<PipelineJob> RemoveJob(uint32_t number);
@@ -120,8 +123,9 @@ class Pipeline {
   int64_t last_checkpoint_micros() const { return last_checkpoint_; }
   size_t longest_gap_micros() const { return longest_gap_; }
 
-  // Takes a checkpoint and returns when it is sealed; none while recovering. Not inside Between.
-  void Checkpoint();
+  // Takes a checkpoint and returns when it is sealed; false when there is none to be had now: it
+  // recovers, or jobs are to be restarted. Throws Error(kIo). Not inside Between.
+  bool Checkpoint();
 
  private:
   struct RunningCheckpoint {
@@ -132,7 +136,7 @@ class Pipeline {
   struct JournalReplay {
     std::deque<uint64_t> epochs;  // Of files to read, the first one being read.
     std::unique_ptr<RecordLogReader> reader;
-    uint64_t at = 0;
+    uint64_t at = 0, end = 0;  // In it; a power failure may have left a broken tail.
   };
 
   void Post(std::function<void()> f);
@@ -144,6 +148,7 @@ class Pipeline {
   bool StepJob(PipelineJob& job, int64_t now);
   void Fail(PipelineJob& job, const Error& error);
   bool WillRestart(PipelineJob& job, const Error& error) const;
+  void FailCheckpoint(const Error& error);
   void CheckMemory(int64_t now);
   // Memory within the budget (pipeline_memory.cc).
   Dataflow::Usage StateUsage() const;
@@ -165,6 +170,7 @@ class Pipeline {
   bool TakeReplayed(PipelineJob& job, const std::string& cut);
   void FinishReplay();
   void OpenJournal(uint64_t epoch);
+  void RemoveOldJournals() const;
   std::string JournalPath(uint64_t epoch) const;
   std::vector<uint64_t> JournalEpochs() const;
 
@@ -201,6 +207,8 @@ class Pipeline {
   unsigned evicted_age_ = 0;     // At which the last eviction found enough.
   int64_t next_forced_checkpoint_ = 0;
   bool warming_ = false;
+  std::optional<int64_t> rebuild_micros_;  // When all jobs are to be made anew; no step until then.
+  std::optional<Error> checkpoint_error_;  // Of the last one.
 
   std::mutex mutex_;  // Guards what follows.
   std::condition_variable wake_;

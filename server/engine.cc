@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "parser/parse.h"
 #include "parser/print.h"
@@ -184,11 +185,17 @@ void Engine::Checkpoint() {
 
 void Engine::Shutdown() {
   state_->shutting_down = true;
-  Checkpoint();
+  try {
+    Checkpoint();
+  } catch (const Error& error) {
+    // The last checkpoint and the journal stand.
+    Log(LogLevel::kWarning, "engine", "no checkpoint at the end", {{"error", error.message}});
+  }
 }
 
 bool Engine::Step() {
   std::lock_guard lock(state_->mutex);
+  if (state_->store) state_->RestartDue();
   bool worked = false;
   for (auto& [id, pipeline] : state_->pipelines) {
     worked |= pipeline->Between([&p = *pipeline] { return p.StepOnce(); });

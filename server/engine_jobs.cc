@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "base/log.h"
 #include "server/engine_state.h"
 
 namespace millrace {
@@ -61,12 +62,22 @@ std::string_view NameOf(PipelineJob::State state) {
   return "";
 }
 
+// What cannot be dropped is in nobody's way, either.
+template <class F>
+void DropQuietly(F drop) {
+  try {
+    drop();
+  } catch (const Error& error) {
+    Log(LogLevel::kWarning, "engine", "cannot drop old state", {{"error", error.message}});
+  }
+}
+
 }  // namespace
 
-DataflowEnvironment Engine::State::Environment(TableRead read) {
+DataflowEnvironment Engine::State::Environment(TableRead read, uint32_t replacement) {
   DataflowEnvironment environment;
-  environment.find_view = [this](const std::string& name) -> View* {
-    JobRecord* record = FindViewJob(name);
+  environment.find_view = [this, replacement](const std::string& name) -> View* {
+    JobRecord* record = FindUpstream(name, replacement);
     return record ? record->flow->view() : nullptr;
   };
   environment.open_embedded = [this, read](const Relation& table,
@@ -118,7 +129,7 @@ std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Pla
   job->started_micros = NowMicros();
   job->restart = StrategyOf(session);
   const TableRead read = store ? TableRead::kReplayable : TableRead::kFollow;
-  job->flow = std::make_unique<Dataflow>(plan, flow_options, Environment(read));
+  job->flow = std::make_unique<Dataflow>(plan, flow_options, Environment(read, record.replacement));
   if (store) job->flow->OpenStore(*store);
   record.flow = job->flow.get();
   record.session = session;
@@ -126,7 +137,9 @@ std::unique_ptr<PipelineJob> Engine::State::MakeJob(JobRecord& record, const Pla
   CollectViews(*plan.root, &upstream);
   record.ends = job->flow->scans_end() &&
                 std::ranges::all_of(
-                    upstream, [&](const std::string& view) { return FindViewJob(view)->ends; });
+                    upstream, [&](const std::string& view) {
+                      return FindUpstream(view, record.replacement)->ends;
+                    });
   record.reads = plan.reads;
   record.plan_text = ExplainPlan(plan);
   return job;
@@ -141,7 +154,7 @@ Pipeline& Engine::State::OpenPipeline(uint32_t id) {
   pipeline_options.budget = budget.get();
   pipeline_options.checkpoint_interval_micros = store ? options.checkpoint_interval_micros : 0;
   if (store) pipeline_options.journal_directory = store->directory() + "/journal";
-  if (store && !options.manual) {
+  if (store) {
     pipeline_options.on_restarting = [this] { restarts_wanted.Set(); };
   }
   pipeline_options.on_job_ended = [this](const PipelineJob& job) { NoteEnded(job); };
@@ -154,12 +167,14 @@ Pipeline& Engine::State::OpenPipeline(uint32_t id) {
 }
 
 // A job runs with the views it reads; one that reads views of several pipelines joins them.
-uint32_t Engine::State::PipelineFor(const Plan& plan, uint32_t job) {
+uint32_t Engine::State::PipelineFor(const Plan& plan, const JobRecord& record) {
   std::set<std::string> views;
   CollectViews(*plan.root, &views);
   std::set<uint32_t> ids;
-  for (const std::string& name : views) ids.insert(FindViewJob(name)->pipeline);
-  if (ids.empty()) return job;
+  for (const std::string& name : views) {
+    ids.insert(FindUpstream(name, record.replacement)->pipeline);
+  }
+  if (ids.empty()) return record.number;
   const uint32_t into = *ids.begin();
   for (uint32_t id : ids) {
     if (id != into && partitions[id] != partitions[into]) {
@@ -179,58 +194,98 @@ void Engine::State::MergePipelines(uint32_t into, uint32_t from) {
     throw Error(ErrorCode::kNotReady, "a view that the query reads is still being recovered: its "
                                       "source does not answer");
   }
+  const auto restarts = [](Pipeline& pipeline) {
+    return pipeline.Between([&] { return pipeline.NextRestart().has_value(); });
+  };
+  if (restarts(source) || restarts(target)) {
+    throw Error(ErrorCode::kNotReady, "a view that the query reads is being restarted");
+  }
   source.Checkpoint();
+  std::vector<const JobRecord*> moving;
+  std::vector<uint32_t> numbers;
+  for (auto& [number, record] : jobs) {
+    if (record.pipeline != from) continue;
+    if (record.replacement == 0) moving.push_back(&record);
+    numbers.push_back(number);
+  }
+  MoveJobs(numbers, source, target);
+  try {
+    target.Checkpoint();
+    Relog(moving, into);
+  } catch (const Error&) {
+    MoveJobs(numbers, target, source);
+    throw;
+  }
+  for (uint32_t number : numbers) jobs.at(number).pipeline = into;
+  pipelines.erase(from);
+  if (store) DropQuietly([&] { store->DropPipeline(from); });
+}
+
+void Engine::State::MoveJobs(const std::vector<uint32_t>& numbers, Pipeline& source,
+                             Pipeline& target) {
   std::vector<std::unique_ptr<PipelineJob>> moved;
-  source.Between([&] {
-    while (!source.jobs().empty()) moved.push_back(source.RemoveJob(source.jobs()[0]->number));
+  const uint64_t step = source.Between([&] {
+    for (const uint32_t number : numbers) moved.push_back(source.RemoveJob(number));
+    return source.step();
   });
   {
     std::unique_lock views_lock(views_mutex);
-    for (auto& [name, open] : views) {
-      if (open.pipeline == &source) open.pipeline = &target;
+    for (const auto& job : moved) {
+      if (auto it = views.find(job->name); it != views.end() && job->flow->view()) {
+        it->second.pipeline = &target;
+      }
     }
   }
   target.Between([&] {
-    target.SkipToStep(source.step());
+    target.SkipToStep(step);
     for (auto& job : moved) target.AddJob(std::move(job));
   });
-  target.Checkpoint();
-  for (auto& [number, record] : jobs) {
-    if (record.pipeline != from) continue;
-    record.pipeline = into;
-    const bool view = record.kind == "MATERIALIZED VIEW";
-    Relog(view ? "mv" : "insert", record.name, into);
-  }
-  pipelines.erase(from);
-  if (store) store->DropPipeline(from);
 }
 
 JobRecord& Engine::State::StartJob(JobRecord record, const Plan& plan, const Session& session) {
+  const bool view = record.kind == "MATERIALIZED VIEW";
   record.number = next_job++;
-  record.pipeline = PipelineFor(plan, record.number);
-  std::unique_ptr<PipelineJob> job = MakeJob(record, plan, session);
-  JobRecord& kept = jobs[record.number] = std::move(record);
-  const bool exists = pipelines.contains(kept.pipeline);
-  Pipeline& pipeline = exists ? *pipelines.at(kept.pipeline) : OpenPipeline(kept.pipeline);
-  if (View* view = kept.flow->view()) {
-    std::unique_lock views_lock(views_mutex);
-    views[kept.name] = {view, &pipeline};
+  record.pipeline = PipelineFor(plan, record);
+  const bool shadow = record.replacement != 0;
+  // First: after a crash it starts from nothing, and its number is never another's.
+  if (shadow) {
+    PutMeta({{"n/job", std::to_string(next_job)}});
+  } else {
+    Log(view ? "mv" : "insert", record.name, record.sql, session, record.number, record.pipeline);
   }
-  pipeline.Between([&] { pipeline.AddJob(std::move(job)); });
-  if (!exists) pipeline.Start();
-  return kept;
+  const uint32_t number = record.number;
+  try {
+    std::unique_ptr<PipelineJob> job = MakeJob(record, plan, session);
+    JobRecord& kept = jobs[number] = std::move(record);
+    const bool exists = pipelines.contains(kept.pipeline);
+    Pipeline& pipeline = exists ? *pipelines.at(kept.pipeline) : OpenPipeline(kept.pipeline);
+    if (View* made = kept.flow->view(); made && !shadow) {
+      std::unique_lock views_lock(views_mutex);
+      views[kept.name] = {made, &pipeline};
+    }
+    pipeline.Between([&] { pipeline.AddJob(std::move(job)); });
+    if (!exists) pipeline.Start();
+    return kept;
+  } catch (...) {
+    const std::string name = jobs.contains(number) ? jobs.at(number).name : record.name;
+    if (jobs.contains(number)) RemoveJob(number);
+    if (!shadow) ForgetEntry(view ? "mv" : "insert", name);
+    throw;
+  }
 }
 
 JobRecord* Engine::State::FindJob(std::string_view id_or_name) {
   for (auto& [number, record] : jobs) {
-    if ("job_" + std::to_string(number) == id_or_name || record.name == id_or_name) return &record;
+    const bool named = record.replacement == 0 && record.name == id_or_name;
+    if (named || "job_" + std::to_string(number) == id_or_name) return &record;
   }
   return nullptr;
 }
 
 JobRecord* Engine::State::FindViewJob(std::string_view view) {
   for (auto& [number, record] : jobs) {
-    if (record.kind == "MATERIALIZED VIEW" && record.name == view) return &record;
+    const bool is_view = record.kind == "MATERIALIZED VIEW" && record.replacement == 0;
+    if (is_view && record.name == view) return &record;
   }
   return nullptr;
 }
@@ -255,6 +310,7 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
   info.sql = record.sql;
   info.plan = record.plan_text;
   info.reads = record.reads;
+  if (record.replacement != 0) info.notices.push_back("takes the place of its namesake when it has caught up");
   Pipeline& pipeline = PipelineOf(record);
   pipeline.Between([&] {
     const PipelineJob& job = *pipeline.FindJob(record.number);
@@ -264,7 +320,7 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
     info.restarts = job.restarts;
     if (job.state == PipelineJob::State::kRestarting) {
       info.restart_seconds =
-          std::max(0.0, static_cast<double>(job.restart_micros - NowMicros()) / 1e6);
+          std::max(0.0, static_cast<double>(job.restart_micros - options.clock()) / 1e6);
     }
     info.rows_in = flow.rows_in();
     info.rows_out = flow.view() ? flow.view()->rows() : flow.rows_out();
@@ -295,7 +351,7 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
                                                     : info.watermark.value_or(kMinWatermark);
   // A view on a view that stands still stands still with it, and waits with it.
   for (const std::string& name : record.reads) {
-    const JobRecord* upstream = FindViewJob(name);
+    const JobRecord* upstream = FindUpstream(name, record.replacement);
     if (!upstream) continue;
     const JobInfo above = InfoOf(*upstream);
     // Of several it is the one that is furthest behind.
@@ -320,7 +376,11 @@ void Engine::State::RemoveJob(uint32_t number) {
   JobRecord& record = jobs.at(number);
   {
     std::unique_lock views_lock(views_mutex);
-    views.erase(record.name);
+    const auto open = views.find(record.name);  // A new one may be in its place.
+    if (open != views.end() && open->second.pipeline == &PipelineOf(record) &&
+        (open->second.view == nullptr || open->second.view == record.flow->view())) {
+      views.erase(open);
+    }
   }
   Pipeline& pipeline = PipelineOf(record);
   std::unique_ptr<PipelineJob> job;
@@ -341,9 +401,11 @@ void Engine::State::RemoveJob(uint32_t number) {
   if (!store) return;
   std::error_code ignored;  // What cannot be removed is in nobody's way: numbers do not come again.
   std::filesystem::remove_all(SinkDirectory(number), ignored);
-  store->DropOperators(operators);
-  if (empty) store->DropPipeline(id);
-  ForgetState(number);
+  DropQuietly([&] {
+    store->DropOperators(operators);
+    if (empty) store->DropPipeline(id);
+  });
+  NoteMeta({{"j/" + std::to_string(number), std::nullopt}});
 }
 
 bool Engine::State::WaitFor(uint32_t number) {
@@ -367,7 +429,11 @@ bool Engine::State::WaitFor(uint32_t number) {
       if (!runs && delivered) return state != PipelineJob::State::kFailed;
       if (runs && (options.manual || !it->second.ends)) return true;
       // Some sinks send behind a checkpoint.
-      if (!runs && !std::exchange(sealed, true)) pipeline.Checkpoint();
+      try {
+        if (!runs && !std::exchange(sealed, true)) pipeline.Checkpoint();
+      } catch (const Error&) {
+        sealed = false;  // The pipeline is made anew.
+      }
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

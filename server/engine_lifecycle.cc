@@ -2,9 +2,13 @@
 //
 // A job is made anew together with all jobs of its pipeline, from the last checkpoint and the
 // journal, as the server's start does it: what readers saw comes back, and nothing is counted twice.
+#include <fcntl.h>
+
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "server/engine_state.h"
 
@@ -60,7 +64,12 @@ void Engine::State::PauseJob(JobRecord& record) {
   pipeline.Between([&] { pipeline.PauseJob(record.number); });
   pipeline.Checkpoint();
   // Behind the checkpoint: until then a crash finds it running, with nothing lost.
-  pipeline.Between([&] { NoteState(*pipeline.FindJob(record.number)); });
+  try {
+    PutMeta(pipeline.Between([&] { return StateNote(*pipeline.FindJob(record.number)); }));
+  } catch (const Error&) {
+    pipeline.Between([&] { pipeline.ResumeJob(record.number); });
+    throw;
+  }
 }
 
 void Engine::State::ResumeJob(JobRecord& record) {
@@ -84,7 +93,7 @@ void Engine::State::ResumeJob(JobRecord& record) {
   pipeline.Between([&] { pipeline.ResumeJob(record.number); });
 }
 
-void Engine::State::RestartJob(JobRecord& record) {
+bool Engine::State::RestartJob(JobRecord& record) {
   const PipelineJob::State state = StateOf(record);
   if (state == PipelineJob::State::kFinished) {
     throw Error(ErrorCode::kConflict, "job \"" + record.name + "\" is finished");
@@ -97,11 +106,11 @@ void Engine::State::RestartJob(JobRecord& record) {
     const bool read = std::ranges::any_of(jobs, [&](const auto& job) {
       return std::ranges::find(job.second.reads, record.name) != job.second.reads.end();
     });
-    if (read || record.flow->writes_embedded()) {
+    if (read) return true;
+    if (record.flow->writes_embedded()) {
       throw Error(ErrorCode::kConflict,
-                  "job \"" + record.name + "\" has failed, and what " +
-                      (read ? "views read" : "it wrote into a table") +
-                      " since its last checkpoint cannot be taken back",
+                  "job \"" + record.name + "\" has failed, and what it wrote into a table since its "
+                  "last checkpoint cannot be taken back",
                   {}, "drop it and create it again");
     }
     ForgetState(record.number);
@@ -109,34 +118,54 @@ void Engine::State::RestartJob(JobRecord& record) {
     PipelineOf(record).Checkpoint();
   }
   RestartPipeline(record.pipeline);
+  return false;
 }
 
-bool Engine::State::TryMakeJobs(uint32_t pipeline,
-                                std::vector<std::unique_ptr<PipelineJob>>* made) {
+std::vector<std::unique_ptr<PipelineJob>> Engine::State::MakeJobs(uint32_t pipeline) {
+  std::vector<std::unique_ptr<PipelineJob>> made;
   std::map<uint32_t, Dataflow*> before;
   try {
     for (auto& [number, record] : jobs) {
       if (record.pipeline != pipeline) continue;
       const Plan& plan =
-          record.insert_plan ? *record.insert_plan : *catalog.Find(record.name)->plan;
+          record.insert_plan ? *record.insert_plan
+          : record.view_plan ? *record.view_plan
+                             : *catalog.Find(record.name)->plan;
       before[number] = record.flow;
       const Session session = record.session;
-      made->push_back(MakeJob(record, plan, session));
+      made.push_back(MakeJob(record, plan, session));
     }
-    return true;
-  } catch (const std::exception& error) {
-    millrace::Log(LogLevel::kWarning, "engine", "cannot restart a pipeline", {{"error", error.what()}});
+  } catch (...) {
+    for (const auto& [number, flow] : before) jobs.at(number).flow = flow;
+    throw;
   }
-  for (const auto& [number, flow] : before) jobs.at(number).flow = flow;
-  made->clear();
-  return false;
+  return made;
+}
+
+void Engine::State::ProbeDisk() {
+  store->TryAgain();
+  PutMeta({});
+  const std::string path = store->directory() + "/journal/probe";
+  {
+    const FileDescriptor file = OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC);
+    WriteAt(file, 0, std::string(4096, 'x'), {}, path);
+    SyncFile(file, path);
+  }
+  std::error_code ignored;  // It is in nobody's way.
+  std::filesystem::remove(path, ignored);
 }
 
 void Engine::State::RestartPipeline(uint32_t id) {
   Pipeline& old = *pipelines.at(id);
   std::vector<std::unique_ptr<PipelineJob>> made;
-  if (!TryMakeJobs(id, &made)) {
-    old.Between([&] { old.PostponeRestarts(); });
+  try {
+    // Until that works, readers have what the old jobs show.
+    ProbeDisk();
+    made = MakeJobs(id);
+  } catch (const std::exception& error) {
+    millrace::Log(LogLevel::kWarning, "engine", "cannot restart a pipeline",
+                  {{"error", error.what()}});
+    old.Between([&] { old.PostponeRestarts(Error(ErrorCode::kIo, error.what())); });
     return;
   }
   old.Between([&] {
@@ -154,12 +183,18 @@ void Engine::State::RestartPipeline(uint32_t id) {
   }
   pipelines.erase(id);
   Pipeline& pipeline = OpenPipeline(id);
-  pipeline.Recover(std::move(made));
-  RestoreEndedStates(pipeline);
+  try {
+    pipeline.Recover(std::move(made));
+    RestoreEndedStates(pipeline);
+  } catch (const std::exception& error) {
+    pipeline.RestartAll(Error(ErrorCode::kIo, error.what()));
+  }
   {
     std::unique_lock views_lock(views_mutex);
     for (const auto& job : pipeline.jobs()) {
-      if (View* view = job->flow->view()) views[job->name] = {view, &pipeline};
+      const bool readable = job->state != PipelineJob::State::kRestarting;
+      View* view = job->flow->view();
+      if (view && jobs.at(job->number).replacement == 0) views[job->name] = {readable ? view : nullptr, &pipeline};
     }
   }
   pipeline.Start();
@@ -168,7 +203,7 @@ void Engine::State::RestartPipeline(uint32_t id) {
 int64_t Engine::State::RestartDue() {
   constexpr int64_t kLongest = 3'600'000'000;
   std::lock_guard lock(mutex);
-  const int64_t now = NowMicros();
+  const int64_t now = options.clock();
   int64_t next = now + kLongest;
   std::vector<uint32_t> due;
   for (auto& [id, pipeline] : pipelines) {
@@ -216,9 +251,10 @@ JobInfo Engine::State::ControlJob(std::string_view id_or_name, JobCommand comman
                                   std::optional<SourceRange> range) {
   uint32_t number = 0;
   {
-    std::lock_guard lock(mutex);
+    std::unique_lock lock(mutex);
     JobRecord& record = GetJob(id_or_name, range);
     number = record.number;
+    if (record.replacement != 0) CheckNotReplacing();
     const PipelineJob::State state = StateOf(record);
     Pipeline& pipeline = PipelineOf(record);
     switch (command) {
@@ -229,8 +265,15 @@ JobInfo Engine::State::ControlJob(std::string_view id_or_name, JobCommand comman
         ResumeJob(record);
         break;
       case JobCommand::kRestart:
-        RestartJob(record);
-        break;
+        if (!RestartJob(record)) break;
+        {
+          const std::string name = record.name;
+          RebuildFailed(name, std::move(lock));
+          std::lock_guard again(mutex);
+          const JobRecord* made = FindViewJob(name);
+          if (!made) throw Error(ErrorCode::kNotFound, "the job was dropped", range);
+          return InfoOf(*made);
+        }
       case JobCommand::kCheckpoint:
         pipeline.Checkpoint();
         break;
@@ -269,7 +312,9 @@ std::string Engine::State::ControlJobs(JobCommand command) {
   std::vector<uint32_t> numbers;
   {
     std::lock_guard lock(mutex);
-    for (const auto& [number, record] : jobs) numbers.push_back(number);
+    for (const auto& [number, record] : jobs) {
+      if (record.replacement == 0) numbers.push_back(number);
+    }
   }
   if (command == JobCommand::kResume) std::ranges::reverse(numbers);
   size_t done = 0;

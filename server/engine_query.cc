@@ -113,6 +113,13 @@ std::map<std::string, std::vector<Batch>> Engine::State::Snapshot(const Plan& pl
   for (const std::string& name : views) {
     const JobRecord& record = *FindViewJob(name);
     Pipeline& pipeline = PipelineOf(record);
+    {
+      std::shared_lock views_lock(views_mutex);
+      const auto open = this->views.find(name);
+      if (open != this->views.end() && open->second.view == nullptr) {
+        throw Error(ErrorCode::kNotReady, "materialized view \"" + name + "\" is being restarted");
+      }
+    }
     if (!locks.contains(&pipeline)) locks[&pipeline] = std::shared_lock(pipeline.view_lock());
   }
   std::map<std::string, std::vector<ViewSnapshot>> snapshots;

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/codec.h"
+#include "base/log.h"
 #include "parser/parse.h"
 #include "server/engine_state.h"
 
@@ -52,60 +53,137 @@ Entry Decode(std::string_view bytes) {
 
 }  // namespace
 
+void Engine::State::PutMeta(const MetaChanges& changes) {
+  if (!store) return;
+  const std::lock_guard lock(meta_mutex);
+  std::map<std::string, std::optional<std::string>> before;
+  for (const auto& [name, value] : changes) {
+    const auto later = owed.find(name);
+    before[name] = later == owed.end() ? store->GetMeta(name) : later->second;
+  }
+  std::map<std::string, std::optional<std::string>> all = owed;
+  for (const auto& [name, value] : changes) all[name] = value;
+  const MetaChanges put(all.begin(), all.end());
+  try {
+    store->PutMeta(put);
+    owed.clear();
+  } catch (const Error&) {
+    // What a failed write did shows when the database is opened again; then it is taken back.
+    for (auto& [name, value] : before) owed[name] = std::move(value);
+    throw;
+  }
+}
+
+void Engine::State::NoteMeta(const MetaChanges& changes) {
+  try {
+    PutMeta(changes);
+  } catch (const Error& error) {
+    millrace::Log(LogLevel::kWarning, "engine", "cannot write to the catalog yet",
+                  {{"error", error.message}});
+    const std::lock_guard lock(meta_mutex);
+    for (const auto& [name, value] : changes) owed[name] = value;
+  }
+}
+
+Session Engine::State::SessionOf(const std::string& name) const {
+  Session session;
+  if (const size_t dot = name.find('.'); dot != name.npos) session.database = name.substr(0, dot);
+  if (const Relation* relation = catalog.Find(name)) session.settings = relation->settings;
+  const auto view = entries.find("mv:" + name);
+  const auto entry = view != entries.end() ? view : entries.find("view:" + name);
+  if (!store || entry == entries.end()) return session;
+  const std::optional<std::string> value = store->GetMeta(EntryName(entry->second));
+  return value ? Decode(*value).session : session;
+}
+
+void Engine::State::LogReplacement(const Replacement& plan) {
+  MetaChanges changes;
+  std::map<std::string, uint64_t> numbers;
+  uint64_t next = next_entry;
+  auto shadow = plan.shadows.begin();
+  for (const std::string& name : plan.names) {
+    const Relation& relation = *plan.catalog->Find(name);
+    const bool view = relation.kind == Relation::Kind::kMaterializedView;
+    Entry entry{view ? "mv" : "view", name, relation.sql};
+    entry.session = name == plan.name ? plan.session : SessionOf(name);
+    if (view) {
+      entry.job = *shadow++;
+      entry.pipeline = jobs.at(entry.job).pipeline;
+      changes.emplace_back("j/" + std::to_string(FindViewJob(name)->number), std::nullopt);
+    }
+    const std::string key = entry.kind + ":" + name;
+    changes.emplace_back(EntryName(entries.at(key)), std::nullopt);
+    // Behind everything that the new query may read.
+    numbers[key] = next;
+    changes.emplace_back(EntryName(next++), Encode(entry));
+  }
+  PutMeta(changes);
+  next_entry = next;
+  for (const auto& [key, number] : numbers) entries[key] = number;
+}
+
 void Engine::State::Log(const std::string& kind, const std::string& name, const std::string& sql,
                         const Session& session, uint32_t job, uint32_t pipeline) {
-  if (!store) return;
+  CheckNotReplacing();
   const uint64_t number = next_entry++;
+  PutMeta({{EntryName(number), Encode({kind, name, sql, job, pipeline, session})},
+           {"n/job", std::to_string(next_job)}});
   entries[kind + ":" + name] = number;
-  const std::pair<std::string, std::optional<std::string>> put[] = {
-      {EntryName(number), Encode({kind, name, sql, job, pipeline, session})},
-      {"n/job", std::to_string(next_job)}};
-  store->PutMeta(put);
 }
 
 void Engine::State::Unlog(const std::string& kind, const std::string& name) {
   auto it = entries.find(kind + ":" + name);
-  if (!store || it == entries.end()) return;
-  const std::pair<std::string, std::optional<std::string>> drop[] = {
-      {EntryName(it->second), std::nullopt}};
-  store->PutMeta(drop);
+  if (it == entries.end()) return;
+  CheckNotReplacing();
+  PutMeta({{EntryName(it->second), std::nullopt}});
   entries.erase(it);
 }
 
-void Engine::State::Relog(const std::string& kind, const std::string& name, uint32_t pipeline) {
+void Engine::State::ForgetEntry(const std::string& kind, const std::string& name) {
   auto it = entries.find(kind + ":" + name);
-  if (!store || it == entries.end()) return;
-  Entry entry = Decode(store->GetMeta(EntryName(it->second)).value());
-  entry.pipeline = pipeline;
-  const std::pair<std::string, std::optional<std::string>> put[] = {
-      {EntryName(it->second), Encode(entry)}};
-  store->PutMeta(put);
+  if (it == entries.end()) return;
+  NoteMeta({{EntryName(it->second), std::nullopt}});
+  entries.erase(it);
+}
+
+void Engine::State::Relog(const std::vector<const JobRecord*>& records, uint32_t pipeline) {
+  if (!store) return;
+  MetaChanges changes;
+  for (const JobRecord* record : records) {
+    const std::string kind = record->kind == "MATERIALIZED VIEW" ? "mv:" : "insert:";
+    const auto it = entries.find(kind + record->name);
+    if (it == entries.end()) continue;
+    Entry entry = Decode(store->GetMeta(EntryName(it->second)).value());
+    entry.pipeline = pipeline;
+    changes.emplace_back(EntryName(it->second), Encode(entry));
+  }
+  PutMeta(changes);
 }
 
 void Engine::State::NoteEnded(const PipelineJob& job) {
-  if (job.state != PipelineJob::State::kFinished) NoteState(job);
+  if (job.state != PipelineJob::State::kFinished) NoteMeta(StateNote(job));
 }
 
 void Engine::State::ForgetState(uint32_t job) {
-  const std::pair<std::string, std::optional<std::string>> drop[] = {
-      {"j/" + std::to_string(job), std::nullopt}};
-  if (store) store->PutMeta(drop);
+  PutMeta({{"j/" + std::to_string(job), std::nullopt}});
 }
 
-void Engine::State::NoteState(const PipelineJob& job) {
-  if (!store) return;
+Engine::State::MetaChanges Engine::State::StateNote(const PipelineJob& job) {
   Encoder64 out;
   out.Put(static_cast<uint64_t>(job.state));
   out.Put(static_cast<uint64_t>(job.error ? job.error->code : ErrorCode::kInternal));
   out.Put(job.error ? job.error->message : "");
-  const std::pair<std::string, std::optional<std::string>> put[] = {
-      {"j/" + std::to_string(job.number), out.bytes()}};
-  store->PutMeta(put);
+  return {{"j/" + std::to_string(job.number), out.bytes()}};
 }
 
 void Engine::State::RestoreEndedStates(Pipeline& pipeline) {
   for (const auto& job : pipeline.jobs()) {
-    const std::optional<std::string> bytes = store->GetMeta("j/" + std::to_string(job->number));
+    const std::string name = "j/" + std::to_string(job->number);
+    std::optional<std::string> bytes = store->GetMeta(name);
+    {
+      const std::lock_guard lock(meta_mutex);
+      if (const auto later = owed.find(name); later != owed.end()) bytes = later->second;
+    }
     if (!bytes) continue;
     Decoder64 in(*bytes);
     job->state = static_cast<PipelineJob::State>(in.Number());

@@ -219,6 +219,9 @@ StatementResult Engine::State::Do(ast::Explain& s, const std::string&, Run& run)
     plan = PlanInsert(*insert, QueryMode::kContinuous, ContextOf(run));
     text = ExplainPlan(plan);
   } else if (auto* view = std::get_if<ast::CreateMaterializedView>(&s.statement->node)) {
+    if (view->or_replace && catalog.Find(view->name, *run.session)) {
+      return ExplainReplacement(*view, sql, run);
+    }
     Relation relation = BindCreateMaterializedView(*view, sql, ContextOf(run), &plan.notices);
     text = ExplainPlan(*relation.plan);
     plan.reads = relation.plan->reads;
@@ -261,9 +264,16 @@ ObjectInfo Engine::Object(std::string_view name) const {
   info.reads = r->reads;
   info.read_by = state_->catalog.Dependents(r->name);
   info.takes_rows = r->embedded();
-  if (r->embedded()) info.rows = state_->TableOf(*r)->rows();
+  if (r->embedded()) {
+    try {
+      info.rows = state_->TableOf(*r)->rows();
+    } catch (const Error& error) {
+      // Its files cannot be opened now; what uses the rows says so.
+      if (error.code != ErrorCode::kIo) throw;
+    }
+  }
   std::shared_lock views_lock(state_->views_mutex);
-  if (auto it = state_->views.find(r->name); it != state_->views.end()) {
+  if (auto it = state_->views.find(r->name); it != state_->views.end() && it->second.view) {
     std::shared_lock view_lock(it->second.pipeline->view_lock());
     info.rows = it->second.view->rows();
   }

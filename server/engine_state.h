@@ -31,6 +31,11 @@ struct JobRecord {
   std::vector<std::string> reads;
   std::unique_ptr<Plan> insert_plan;  // INSERT; a view's plan is in its relation.
   Session session;           // That it was made in.
+  // A shadow of a replacement: not 0 until it takes the place of the job of its name. Its plan is
+  // here, and refers to relations of the catalog that it was made in.
+  uint32_t replacement = 0;
+  std::shared_ptr<const Plan> view_plan;
+  std::shared_ptr<const Catalog> planned_in;
   bool ends = false;         // By itself: everything it reads, also through views, is bounded.
   Dataflow* flow = nullptr;  // Lives in the pipeline's job.
 };
@@ -38,6 +43,8 @@ struct JobRecord {
 struct Engine::State {
   explicit State(EngineOptions options);
   ~State();
+
+  using MetaChanges = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
   EngineOptions options;
   std::unique_ptr<Store> store;   // Null when nothing is kept.
@@ -133,15 +140,16 @@ struct Engine::State {
   StatementResult ChangeRows(const ChangeQuery& change, Run& run);  // UPDATE, DELETE
 
   // ---- jobs (engine_jobs.cc)
-  DataflowEnvironment Environment(TableRead read);
+  DataflowEnvironment Environment(TableRead read, uint32_t replacement = 0);
   // Starts the job of a view or an INSERT in the pipeline of the views it reads, or in one of its
   // own.
   JobRecord& StartJob(JobRecord record, const Plan& plan, const Session& session);
   std::unique_ptr<PipelineJob> MakeJob(JobRecord& record, const Plan& plan, const Session& session);
   std::string SinkDirectory(uint32_t job) const;
   size_t PartitionsOf(uint32_t pipeline, const Session& session);
-  uint32_t PipelineFor(const Plan& plan, uint32_t job);
+  uint32_t PipelineFor(const Plan& plan, const JobRecord& record);
   void MergePipelines(uint32_t into, uint32_t from);
+  void MoveJobs(const std::vector<uint32_t>& numbers, Pipeline& source, Pipeline& target);
   Pipeline& OpenPipeline(uint32_t id);
   Pipeline& PipelineOf(const JobRecord& record) { return *pipelines.at(record.pipeline); }
   JobRecord* FindJob(std::string_view id_or_name);
@@ -158,7 +166,8 @@ struct Engine::State {
   std::string ControlJobs(JobCommand command);  // All that can be; says which.
   void PauseJob(JobRecord& record);
   void ResumeJob(JobRecord& record);
-  void RestartJob(JobRecord& record);
+  // True when it is not done: it has failed, and views read it (RebuildFailed).
+  bool RestartJob(JobRecord& record);
   void CheckUpstream(const JobRecord& record, std::string_view what);
   PipelineJob::State StateOf(const JobRecord& record);
   // Until what its sinks have committed has left; whether it has.
@@ -166,11 +175,15 @@ struct Engine::State {
   bool AwaitEnd(uint32_t job, int64_t wait_micros);
   // Makes the pipeline's jobs anew from the last checkpoint and the journal.
   void RestartPipeline(uint32_t id);
-  bool TryMakeJobs(uint32_t pipeline, std::vector<std::unique_ptr<PipelineJob>>* made);
+  // Throws Error(kIo) while nothing can be written.
+  void ProbeDisk();
+  // Those of the pipeline, anew. When it throws, the old ones are still in place.
+  std::vector<std::unique_ptr<PipelineJob>> MakeJobs(uint32_t pipeline);
   void Supervise();
   // Restarts what is due; returns when something will be.
   int64_t RestartDue();
-  void NoteState(const PipelineJob& job);  // As the next start of the server is to find it.
+  // As the next start of the server is to find the job.
+  static MetaChanges StateNote(const PipelineJob& job);
   void ForgetState(uint32_t job);
   Signal restarts_wanted;
   std::atomic<bool> supervising = false;
@@ -181,11 +194,54 @@ struct Engine::State {
   bool WaitFor(uint32_t job);  // Until it has ended; whether it did not fail.
   std::string JobName(const std::string& base) const;
 
+  // ---- replacing a view (engine_replace.cc); all but RunReplacement REQUIRE the mutex.
+  struct Replacement {
+    uint32_t id = 0;
+    std::string name;
+    std::vector<std::string> names;    // And what reads it, each behind what it reads.
+    std::shared_ptr<Catalog> catalog;  // With the new ones.
+    Session session;
+    std::vector<Notice> notices;
+    std::vector<uint32_t> shadows;  // Jobs, in the order of `names`.
+    bool unchanged = false;         // It runs already, as it is to be.
+  };
+  std::string replacing;  // The view; "": none.
+  void CheckNotReplacing() const;
+  std::vector<std::string> ReadersOf(const std::string& view) const;
+  Replacement PlanReplacement(ast::CreateMaterializedView& s, const std::string& text, Run& run);
+  void BindReader(const std::string& name, Replacement* plan);
+  void StartShadows(Replacement* plan);
+  bool CaughtUp(const Replacement& plan);
+  bool TakePlaces(Replacement& plan);
+  void Abandon(const Replacement& plan);
+  void RunReplacement(Replacement& plan, std::unique_lock<std::recursive_mutex> lock,
+                      int64_t timeout_micros);
+  StatementResult ReplaceView(ast::CreateMaterializedView& s, const std::string& text, Run& run);
+  void RebuildFailed(const std::string& view, std::unique_lock<std::recursive_mutex> lock);
+  StatementResult ExplainReplacement(ast::CreateMaterializedView& s, const std::string& text,
+                                     Run& run);
+  // The job of the view, or its shadow in the same replacement.
+  JobRecord* FindUpstream(std::string_view view, uint32_t replacement);
+
   // ---- recovery and the catalog's log (engine_recovery.cc)
+  // In one write, the shadows stand in the catalog in the place of what they replace.
+  void LogReplacement(const Replacement& plan);
+  // That the object was made in.
+  Session SessionOf(const std::string& name) const;
+  // Durable when it returns; throws when it was not done, and then it will not be. Null store: nothing.
+  void PutMeta(const MetaChanges& changes);
+  // Durable sooner or later: what a driver's thread has to say. Does not throw.
+  void NoteMeta(const MetaChanges& changes);
+  std::mutex meta_mutex;  // Guards `owed`; drivers take it.
+  // What the next write has to bring along: notes that could not be written, and what takes back
+  // writes of which it is not known whether they were done.
+  std::map<std::string, std::optional<std::string>> owed;
   void Log(const std::string& kind, const std::string& name, const std::string& sql,
            const Session& session, uint32_t job = 0, uint32_t pipeline = 0);
-  void Relog(const std::string& kind, const std::string& name, uint32_t pipeline);
+  // The jobs run in this pipeline from now on.
+  void Relog(const std::vector<const JobRecord*>& records, uint32_t pipeline);
   void Unlog(const std::string& kind, const std::string& name);
+  void ForgetEntry(const std::string& kind, const std::string& name);  // Unlog that does not throw.
   void Recover();
   void RecoverEntry(std::string_view value,
                     std::map<uint32_t, std::vector<std::unique_ptr<PipelineJob>>>* by_pipeline);

@@ -85,8 +85,16 @@ StatementResult Engine::State::Do(ast::CreateTable& s, const std::string& text, 
   std::vector<Notice> notices;
   Relation relation = BindCreateTable(s, text, ContextOf(run), &notices);
   const Relation& added = catalog.Add(std::move(relation), s.name.range);
-  Log("table", added.name, text, *run.session);
-  return Done("create_table", "Table " + added.name + " created.", std::move(notices));
+  const std::string name = added.name;
+  try {
+    // Of a table that was dropped just before a crash.
+    if (added.embedded()) TableLog::Remove(TableDirectory(name));
+    Log("table", name, text, *run.session);
+  } catch (...) {
+    catalog.Drop(name);
+    throw;
+  }
+  return Done("create_table", "Table " + name + " created.", std::move(notices));
 }
 
 StatementResult Engine::State::Do(ast::CreateView& s, const std::string& text, Run& run) {
@@ -96,22 +104,28 @@ StatementResult Engine::State::Do(ast::CreateView& s, const std::string& text, R
   }
   std::vector<Notice> notices;
   Relation relation = BindCreateView(s, text, ContextOf(run), &notices);
-  const Relation& added = catalog.Add(std::move(relation), s.name.range);
-  Log("view", added.name, text, *run.session);
-  return Done("create_view", "View " + added.name + " created.", std::move(notices));
+  const std::string name = catalog.Add(std::move(relation), s.name.range).name;
+  try {
+    Log("view", name, text, *run.session);
+  } catch (...) {
+    catalog.Drop(name);
+    throw;
+  }
+  return Done("create_view", "View " + name + " created.", std::move(notices));
 }
 
 StatementResult Engine::State::Do(ast::CreateMaterializedView& s, const std::string& text,
                                   Run& run) {
+  if (s.or_replace) {
+    std::unique_lock lock(mutex);
+    const bool exists = catalog.Find(s.name, *run.session) != nullptr;
+    lock.unlock();
+    if (exists) return ReplaceView(s, text, run);
+  }
   uint32_t number = 0;
   StatementResult result;
   {
     std::lock_guard lock(mutex);
-    if (s.or_replace && catalog.Find(s.name, *run.session)) {
-      throw Error(ErrorCode::kUnsupportedFeature,
-                  "replacing a materialized view is not supported yet", s.name.range,
-                  "drop it first");
-    }
     if (s.if_not_exists && catalog.Find(s.name, *run.session)) {
       return Done("create_materialized_view",
                   "Materialized view " + ToSql(s.name) + " exists already.");
@@ -125,11 +139,9 @@ StatementResult Engine::State::Do(ast::CreateMaterializedView& s, const std::str
       record.name = added.name;
       record.kind = "MATERIALIZED VIEW";
       record.sql = text;
-      JobRecord& started = StartJob(std::move(record), *added.plan, *run.session);
-      Log("mv", added.name, text, *run.session, started.number, started.pipeline);
-      number = started.number;
+      number = StartJob(std::move(record), *added.plan, *run.session).number;
     } catch (...) {
-      catalog.Drop(added.name);
+      catalog.Drop(std::string(added.name));
       throw;
     }
     result = Done("create_materialized_view", "Materialized view " + added.name + " created.",
@@ -161,7 +173,12 @@ StatementResult Engine::State::Do(ast::CreateDatabase& s, const std::string& tex
     return Done("create_database", "Database " + name + " exists already.");
   }
   catalog.AddDatabase(name, s.name.range);
-  Log("database", name, text, *run.session);
+  try {
+    Log("database", name, text, *run.session);
+  } catch (...) {
+    catalog.DropDatabase(name);
+    throw;
+  }
   return Done("create_database", "Database " + name + " created.");
 }
 
@@ -177,18 +194,20 @@ void Engine::State::CheckUnused(const std::string& table, SourceRange range) con
 
 StatementResult Engine::State::DropFunction(const ast::Drop& s) {
   const std::string name = s.name.parts.back().text;
+  CheckNotReplacing();
   if (s.if_exists && !catalog.FindFunction(name)) return Done("drop_function", "Nothing to drop.");
   catalog.DropFunction(name, s.name.range);
-  Unlog("function", Lower(name));
-  Unlog("function", name);
+  ForgetEntry("function", Lower(name));
+  ForgetEntry("function", name);
   return Done("drop_function", "Function " + name + " dropped.");
 }
 
 StatementResult Engine::State::DropDatabase(const ast::Drop& s) {
   const std::string name = s.name.parts.back().text;
+  CheckNotReplacing();
   if (s.if_exists && !catalog.HasDatabase(name)) return Done("drop_database", "Nothing to drop.");
   catalog.DropDatabase(name, s.name.range);
-  Unlog("database", name);
+  ForgetEntry("database", name);
   return Done("drop_database", "Database " + name + " dropped.");
 }
 
@@ -250,12 +269,15 @@ StatementResult Engine::State::DropRelation(const ast::Drop& s, const Session& s
   const std::string name = relation.name;
   CheckUnused(name, s.name.range);
   const bool embedded = relation.embedded();
+  // First what is durable: if that fails, nothing has happened.
+  if (catalog.Dependents(name).empty()) {
+    Unlog(expected == Kind::kMaterializedView ? "mv"
+          : expected == Kind::kTable          ? "table"
+                                              : "view",
+          name);
+  }
   catalog.Drop(name, s.name.range);
   if (expected == Kind::kMaterializedView) RemoveJob(FindViewJob(name)->number);
-  Unlog(expected == Kind::kMaterializedView ? "mv"
-        : expected == Kind::kTable          ? "table"
-                                            : "view",
-        name);
   if (embedded) {
     std::lock_guard tables_lock(tables_mutex);
     // Some statement may still hold it.
@@ -396,7 +418,6 @@ StatementResult Engine::State::Do(ast::Insert& s, const std::string& text, Run& 
   const Plan& kept = *owned;
   record.insert_plan = std::move(owned);
   JobRecord& started = StartJob(std::move(record), kept, *run.session);
-  Log("insert", started.name, text, *run.session, started.number, started.pipeline);
   StatementResult result = Done("insert", "Job started.", std::move(notices));
   const uint32_t number = started.number;
   result.job = InfoOf(started);

@@ -55,20 +55,18 @@ std::shared_ptr<EmbeddedTable> Engine::State::TableOf(const Relation& relation) 
                 "\"" + relation.name + "\" takes no rows: only tables without a connector do");
   }
   std::lock_guard lock(tables_mutex);
-  std::shared_ptr<EmbeddedTable>& table = tables[relation.name];
-  if (!table) {
-    EmbeddedTableOptions table_options;
-    table_options.directory = TableDirectory(relation.name);
-    table_options.schema = relation.physical_schema();
-    for (size_t key : relation.primary_key) {
-      table_options.key.push_back(relation.PhysicalIndex(key));
-    }
-    table_options.changes = relation.changes;
-    table_options.sync = store && options.sync;
-    table_options.compact_bytes = options.compact_bytes;
-    table = std::make_shared<EmbeddedTable>(std::move(table_options));
+  if (const auto open = tables.find(relation.name); open != tables.end()) return open->second;
+  EmbeddedTableOptions table_options;
+  table_options.directory = TableDirectory(relation.name);
+  table_options.schema = relation.physical_schema();
+  for (size_t key : relation.primary_key) {
+    table_options.key.push_back(relation.PhysicalIndex(key));
   }
-  return table;
+  table_options.changes = relation.changes;
+  table_options.sync = store && options.sync;
+  table_options.compact_bytes = options.compact_bytes;
+  auto table = std::make_shared<EmbeddedTable>(std::move(table_options));
+  return tables[relation.name] = std::move(table);
 }
 
 std::string Engine::State::TableDirectory(const std::string& name) const {

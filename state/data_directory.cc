@@ -41,7 +41,6 @@ void WriteFormat(const std::string& path, bool sync) {
 }  // namespace
 
 DataDirectory::DataDirectory(std::string path, bool sync) : path_(std::move(path)) {
-  const bool is_new = !std::filesystem::exists(path_ + "/format");
   CreateDirectory(path_, path_);
   if (::access(path_.c_str(), W_OK | X_OK) != 0) ThrowUnwritable(path_, errno);
   Lock();
@@ -49,7 +48,7 @@ DataDirectory::DataDirectory(std::string path, bool sync) : path_(std::move(path
   for (const char* folder : {"/segments", "/journal", "/tables"}) {
     CreateDirectory(path_ + folder, path_);
   }
-  if (!is_new || !sync) return;
+  if (!sync) return;
   SyncDirectory(path_);
   SyncDirectory(ParentDirectory(path_));
 }

@@ -7,6 +7,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 #include <charconv>
 #include <condition_variable>
@@ -16,10 +17,12 @@
 #include <filesystem>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <thread>
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "state/data_directory.h"
 #include "state/read_env.h"
@@ -123,7 +126,8 @@ std::optional<SegmentName> ParseSegmentName(const std::string& file) {
 
 class StoreSnapshot {
  public:
-  explicit StoreSnapshot(leveldb::DB* db) : db_(db), snapshot_(db->GetSnapshot()) {}
+  explicit StoreSnapshot(std::shared_ptr<leveldb::DB> db)
+      : db_(std::move(db)), snapshot_(db_->GetSnapshot()) {}
   ~StoreSnapshot() { db_->ReleaseSnapshot(snapshot_); }
   StoreSnapshot(const StoreSnapshot&) = delete;
   StoreSnapshot& operator=(const StoreSnapshot&) = delete;
@@ -131,7 +135,7 @@ class StoreSnapshot {
   const leveldb::Snapshot* get() const { return snapshot_; }
 
  private:
-  leveldb::DB* db_;
+  const std::shared_ptr<leveldb::DB> db_;  // Cannot be opened again meanwhile.
   const leveldb::Snapshot* snapshot_;
 };
 
@@ -144,13 +148,27 @@ struct Store::State {
   }
   void Check(const leveldb::Status& status, ErrorCode code = ErrorCode::kIo) const;
   std::optional<std::string> Get(std::string_view key) const;
-  void Write(leveldb::WriteBatch* batch) const;
+  void Write(leveldb::WriteBatch* batch);
   // Calls f(key, value) for [begin, end) until it returns false.
   template <class F>
   void ScanRange(std::string_view begin, std::string_view end, F f,
                  const StoreSnapshot* snapshot = nullptr) const;
 
   void OpenDatabase();
+  // After a failed write LevelDB takes no other until it is opened again; so it is, and what was in
+  // doubt is found out. Throws Error(kIo) while that does not work.
+  void Reopen();
+  // Reopens if need be, and lets the applier try again what it could not do.
+  void TryAgain();
+  void ResolveSeals();
+  // REQUIRES: db_mutex, at least shared.
+  leveldb::DB& Database() const {
+    if (!db) {
+      throw Error(ErrorCode::kIo, "the database in data directory '" + directory.path() +
+                                      "' could not be opened again");
+    }
+    return *db;
+  }
   void RecoverSegments();
   // Whether the segment, found when opening, is still needed.
   bool IsPending(const SegmentName& name) const;
@@ -160,7 +178,6 @@ struct Store::State {
   void ApplyQueue();
   // False when the store is closing.
   bool Apply(const SegmentName& name);
-  void RethrowError();
   bool Stopping() {
     const std::lock_guard lock(mutex);
     return stopping;
@@ -171,14 +188,17 @@ struct Store::State {
   std::unique_ptr<leveldb::Env> env = MakeReadEnv();
   std::unique_ptr<leveldb::Cache> cache;
   std::unique_ptr<const leveldb::FilterPolicy> filter;
-  std::unique_ptr<leveldb::DB> db;
+  mutable std::shared_mutex db_mutex;  // Shared by what uses `db`, alone to open it again.
+  std::shared_ptr<leveldb::DB> db;     // Shared with snapshots.
+  std::atomic<bool> broken = false;  // A write has failed.
 
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<SegmentName> queue;  // Sealed, not applied; the first one may be in work.
   uint64_t enqueued = 0;
   uint64_t applied = 0;
-  std::exception_ptr error;  // Stays: what cannot be applied stops all commits.
+  std::exception_ptr error;  // Of the applier, which waits for TryAgain().
+  std::vector<SegmentName> in_doubt;  // Their seal failed: whether it is there shows when reopened.
   bool stopping = false;
   std::thread applier;
 };
@@ -206,16 +226,21 @@ void Store::State::Check(const leveldb::Status& status, ErrorCode code) const {
 
 std::optional<std::string> Store::State::Get(std::string_view key) const {
   std::string value;
-  const leveldb::Status status = db->Get({}, AsSlice(key), &value);
+  const std::shared_lock lock(db_mutex);
+  const leveldb::Status status = Database().Get({}, AsSlice(key), &value);
   if (status.IsNotFound()) return {};
   Check(status);
   return value;
 }
 
-void Store::State::Write(leveldb::WriteBatch* batch) const {
+void Store::State::Write(leveldb::WriteBatch* batch) {
+  if (broken) Reopen();
   leveldb::WriteOptions write;
   write.sync = options.sync;
-  Check(db->Write(write, batch));
+  const std::shared_lock lock(db_mutex);
+  const leveldb::Status status = Database().Write(write, batch);
+  if (!status.ok()) broken = true;
+  Check(status);
 }
 
 template <class F>
@@ -224,7 +249,8 @@ void Store::State::ScanRange(std::string_view begin, std::string_view end, F f,
   leveldb::ReadOptions read;
   if (snapshot != nullptr) read.snapshot = snapshot->get();
   read.fill_cache = false;
-  const std::unique_ptr<leveldb::Iterator> rows(db->NewIterator(read));
+  const std::shared_lock lock(db_mutex);
+  const std::unique_ptr<leveldb::Iterator> rows(Database().NewIterator(read));
   for (rows->Seek(AsSlice(begin)); rows->Valid(); rows->Next()) {
     const std::string_view key = AsView(rows->key());
     if (key >= end || !f(key, AsView(rows->value()))) break;
@@ -247,6 +273,51 @@ void Store::State::OpenDatabase() {
   db.reset(opened);
   // What replaying LevelDB's log took would stay with the process.
   ::malloc_trim(0);
+  if (options.sync) SyncDirectory(directory.path());  // LevelDB makes its directory itself.
+}
+
+void Store::State::Reopen() {
+  {
+    const std::unique_lock lock(db_mutex);
+    if (!broken) return;
+    if (db.use_count() > 1) {
+      throw Error(ErrorCode::kIo, "the database in data directory '" + directory.path() +
+                                      "' is opened again when its readers have ended");
+    }
+    db.reset();
+    try {
+      OpenDatabase();
+    } catch (const Error& failure) {
+      throw Error(ErrorCode::kIo, failure.message);
+    }
+    broken = false;
+  }
+  ResolveSeals();
+}
+
+void Store::State::ResolveSeals() {
+  const std::lock_guard lock(mutex);
+  for (const SegmentName& name : std::exchange(in_doubt, {})) {
+    const auto sealed = Get(PipelineKey('e', name.pipeline));
+    if (sealed && DecodeSeal(*sealed).sealed.epoch >= name.epoch) {
+      queue.push_back(name);
+      ++enqueued;
+    } else {
+      RemoveFile(SegmentPath(name));
+    }
+  }
+  changed.notify_all();
+}
+
+void Store::State::TryAgain() {
+  if (broken) Reopen();
+  std::unique_lock lock(mutex);
+  if (!error) return;
+  error = nullptr;
+  const uint64_t before = applied;
+  changed.notify_all();
+  changed.wait(lock, [&] { return error || applied > before || stopping; });
+  if (error) std::rethrow_exception(error);
 }
 
 bool Store::State::IsPending(const SegmentName& name) const {
@@ -288,9 +359,9 @@ void Store::State::Seal(uint32_t pipeline, const SealedEpoch& epoch, bool has_se
   try {
     Write(&batch);
   } catch (const Error&) {
-    // Whether it is sealed shows at the next opening: the segment stays, and nothing may follow.
+    // The segment stays until it is known whether the epoch is sealed.
     const std::lock_guard lock(mutex);
-    if (!error) error = std::current_exception();
+    if (has_segment) in_doubt.push_back({pipeline, epoch.epoch});
     throw;
   }
 }
@@ -302,11 +373,6 @@ void Store::State::Enqueue(const SegmentName& name) {
     ++enqueued;
   }
   changed.notify_all();
-}
-
-void Store::State::RethrowError() {
-  const std::lock_guard lock(mutex);
-  if (error) std::rethrow_exception(error);
 }
 
 // Every write is synced (if options.sync), not only the last one: LevelDB does not sync the old log
@@ -351,7 +417,13 @@ void Store::State::ApplyQueue() {
       failure = std::current_exception();
     }
     lock.lock();
-    if (failure) error = failure;
+    if (failure) {
+      // The rest waits: segments are applied in their order.
+      error = failure;
+      changed.notify_all();
+      changed.wait(lock, [this] { return stopping || !error; });
+      continue;
+    }
     if (!done) break;
     queue.pop_front();
     ++applied;
@@ -395,7 +467,7 @@ void Store::ScanMeta(
 }
 
 void Store::Commit(uint32_t pipeline, const SealedEpoch& epoch, std::vector<StateWriter> writers) {
-  state_->RethrowError();
+  state_->TryAgain();
   const bool has_segment =
       std::ranges::any_of(writers, [](const StateWriter& writer) { return writer.size() > 0; });
   const SegmentName name{pipeline, epoch.epoch};
@@ -461,7 +533,8 @@ void Store::Get(OperatorId op, std::span<const StateKey> rows, const StoreSnapsh
   for (size_t i = 0; i < rows.size(); ++i) {
     key.clear();
     AppendStateKey(op, rows[i].vnode, rows[i].key, &key);
-    const leveldb::Status status = state_->db->Get(read, key, &value);
+    const std::shared_lock lock(state_->db_mutex);
+    const leveldb::Status status = state_->Database().Get(read, key, &value);
     if (status.IsNotFound()) continue;
     state_->Check(status);
     f(i, value);
@@ -469,7 +542,9 @@ void Store::Get(OperatorId op, std::span<const StateKey> rows, const StoreSnapsh
 }
 
 std::shared_ptr<const StoreSnapshot> Store::Snapshot() const {
-  return std::make_shared<const StoreSnapshot>(state_->db.get());
+  const std::shared_lock lock(state_->db_mutex);
+  state_->Database();
+  return std::make_shared<const StoreSnapshot>(state_->db);
 }
 
 bool Store::AllApplied() const {
@@ -477,7 +552,10 @@ bool Store::AllApplied() const {
   return state_->error == nullptr && state_->applied >= state_->enqueued;
 }
 
+void Store::TryAgain() { state_->TryAgain(); }
+
 void Store::WaitApplied() {
+  state_->TryAgain();
   std::unique_lock lock(state_->mutex);
   const uint64_t target = state_->enqueued;
   state_->changed.wait(lock, [&] { return state_->error != nullptr || state_->applied >= target; });
@@ -489,16 +567,19 @@ void Store::DropOperators(std::span<const OperatorId> ops) {
   for (const OperatorId op : ops) {
     std::string begin;
     AppendStateKey(op, 0, {}, &begin);
+    const std::string end = StateKeyBehind(op, kVnodes - 1);
     leveldb::WriteBatch batch;
-    state_->ScanRange(begin, StateKeyBehind(op, kVnodes - 1),
-                      [&](std::string_view key, std::string_view) {
-                        batch.Delete(AsSlice(key));
-                        if (batch.ApproximateSize() < kChunk) return true;
-                        state_->Write(&batch);
-                        batch.Clear();
-                        return true;
-                      });
-    state_->Write(&batch);
+    // Not written within the scan: a failed write opens the database again.
+    do {
+      batch.Clear();
+      state_->ScanRange(begin, end, [&](std::string_view key, std::string_view) {
+        batch.Delete(AsSlice(key));
+        if (batch.ApproximateSize() < kChunk) return true;
+        begin = key;
+        return false;
+      });
+      state_->Write(&batch);
+    } while (batch.ApproximateSize() >= kChunk);
   }
 }
 
@@ -516,7 +597,8 @@ uint64_t Store::ApproximateBytes(OperatorId op) const {
   const std::string end = StateKeyBehind(op, kVnodes - 1);
   const leveldb::Range range(begin, end);
   uint64_t size = 0;
-  state_->db->GetApproximateSizes(&range, 1, &size);
+  const std::shared_lock lock(state_->db_mutex);
+  state_->Database().GetApproximateSizes(&range, 1, &size);
   return size;
 }
 

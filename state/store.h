@@ -21,6 +21,8 @@
 // The seal of an epoch is its commit point: a synced LevelDB write after the segment file is
 // synced. Segments are applied in the background, in chunks, idempotently, and again after a
 // restart if needed.
+//
+// After an I/O error whatever is called next opens LevelDB again and goes on, if the disk lets it.
 #pragma once
 
 #include <functional>
@@ -83,8 +85,8 @@ class Store {
 
   // Sorts the changes, writes and syncs the segment, seals the epoch, and queues the segment to be
   // applied. A later epoch of the same pipeline may follow while earlier segments are still being
-  // applied. Throws Error(kIo), also what
-  // applying an earlier segment threw. REQUIRES: the epochs of a pipeline come in order.
+  // applied. Throws Error(kIo): then LastEpoch() says whether it is sealed.
+  // REQUIRES: the epochs of a pipeline come in order.
   void Commit(uint32_t pipeline, const SealedEpoch& epoch, std::vector<StateWriter> writers);
   std::optional<SealedEpoch> LastEpoch(uint32_t pipeline) const;
 
@@ -107,6 +109,9 @@ class Store {
   void WaitApplied();
   // Whether every sealed segment is.
   bool AllApplied() const;
+  // After an error: opens what has to be opened again, and segments that could not be applied are
+  // tried again. Throws Error(kIo) when it still does not work.
+  void TryAgain();
 
   // Forgets the state rows of these operators. REQUIRES: no commit touches them any more.
   void DropOperators(std::span<const OperatorId> ops);
