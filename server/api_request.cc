@@ -229,4 +229,28 @@ int64_t ParseWait(std::string_view name, std::string_view text) {
   return *micros;
 }
 
+JobRequest ParseJobRequest(const std::string& body, std::string_view content_type) {
+  if (MediaType(content_type) != "application/json") {
+    throw Error(ErrorCode::kUnsupportedMediaType, "a job is put as application/json");
+  }
+  constexpr std::string_view kJobFields[] = {"sql", "properties", "desired_state"};
+  const Json json = ParseJson(body);
+  if (!json.is_object()) ThrowBadRequest("the body must be a JSON object");
+  if (!json.contains("sql")) ThrowBadRequest("field \"sql\" is missing");
+  JobRequest request;
+  SqlRequest read;
+  for (const auto& [name, value] : json.items()) {
+    if (name == "desired_state") {
+      request.desired_state = ReadString(name, value);
+    } else if (name == "sql" || name == "properties") {
+      ReadField(name, value, &read);
+    } else {
+      ThrowBadRequest("unknown field \"" + name + "\"", DidYouMean(name, kJobFields));
+    }
+  }
+  request.sql = std::move(read.sql);
+  for (auto& [key, value] : read.properties) request.properties[key] = std::move(value);
+  return request;
+}
+
 }  // namespace millrace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,14 @@ struct SqlRequest {
 // kUnsupportedMediaType.
 SqlRequest ParseSqlRequest(const std::string& body, std::string_view content_type,
                            const Parameters& parameters);
+
+// The body of PUT /v1/jobs/{name}: {"sql":…, "properties":…, "desired_state":…}. Throws as above.
+struct JobRequest {
+  std::string sql;
+  std::map<std::string, std::string> properties;
+  std::string desired_state;  // "": as it is.
+};
+JobRequest ParseJobRequest(const std::string& body, std::string_view content_type);
 
 // "bigint=string", "row_format=object" and the like; false when it is none of these.
 bool ReadStyle(const std::string& name, const std::string& value, JsonStyle* style);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,7 +36,8 @@ struct JobInfo {
   std::string id;              // "job_7"
   std::string name;            // The view's or the sink's name.
   std::string kind;            // "MATERIALIZED VIEW" or "INSERT"
-  std::string state;  // RUNNING, PAUSED, RESTARTING, FINISHED, FAILED, STOPPED, STALLED
+  // CREATED: it will replace its namesake when it has caught up.
+  std::string state;  // CREATED, RUNNING, PAUSED, RESTARTING, FINISHED, FAILED, STOPPED, STALLED
   std::optional<Error> error;  // FAILED, RESTARTING
   uint64_t restarts = 0;       // Since it last ran well.
   double restart_seconds = 0;  // RESTARTING: until the next try.
@@ -180,6 +182,11 @@ class Engine {
   // A view stays readable at its last rows. Throws kNotFound; kConflict when the job's state does
   // not allow it.
   JobInfo ControlJob(std::string_view id_or_name, JobCommand command);
+  // The materialized view `name` runs `sql`, a query or its CREATE MATERIALIZED VIEW, and is in the
+  // state ("RUNNING", "PAUSED", "STOPPED"; "": as it is): made, replaced, or left as it is. Throws
+  // what the statement would.
+  JobInfo PutJob(const std::string& name, const std::string& sql,
+                 const std::map<std::string, std::string>& settings, const std::string& state);
   std::vector<ObjectInfo> Objects() const;
   ObjectInfo Object(std::string_view name) const;  // Throws kNotFound.
 

@@ -316,6 +316,8 @@ JobInfo Engine::State::InfoOf(const JobRecord& record) {
     const PipelineJob& job = *pipeline.FindJob(record.number);
     const Dataflow& flow = *job.flow;
     info.state = NameOf(job.state);
+    const bool shadow = record.replacement != 0 && job.state == PipelineJob::State::kRunning;
+    if (shadow) info.state = "CREATED";
     if (job.state != PipelineJob::State::kRunning) info.error = job.error;
     info.restarts = job.restarts;
     if (job.state == PipelineJob::State::kRestarting) {

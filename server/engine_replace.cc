@@ -27,6 +27,18 @@ bool SameColumns(const Relation& a, const Relation& b) {
          });
 }
 
+std::string QuoteString(const std::string& text) {
+  std::string out = "'";
+  for (char c : text) out += c == '\'' ? "''" : std::string(1, c);
+  return out + "'";
+}
+// Each part of a qualified name.
+std::string QuoteName(const std::string& name) {
+  std::string out = "`";
+  for (char c : name) out += c == '`' ? "``" : c == '.' ? "`.`" : std::string(1, c);
+  return out + "`";
+}
+
 // Where the rows of a table come from once more; empty when they do not.
 std::string ReadAgain(const Relation& table) {
   if (table.embedded()) return "read again from the start of its log";
@@ -337,6 +349,61 @@ StatementResult Engine::State::ExplainReplacement(ast::CreateMaterializedView& s
   StatementResult result = TextResult("explain", columns, rows);
   result.notices = std::move(plan.notices);
   return result;
+}
+
+JobInfo Engine::PutJob(const std::string& name, const std::string& sql,
+                       const std::map<std::string, std::string>& settings,
+                       const std::string& wanted) {
+  if (!wanted.empty() && wanted != "RUNNING" && wanted != "PAUSED" && wanted != "STOPPED") {
+    throw Error(ErrorCode::kBadRequest, "\"desired_state\" is RUNNING, PAUSED or STOPPED");
+  }
+  std::vector<ast::Statement> statements = Parse(sql);
+  if (statements.size() != 1) throw Error(ErrorCode::kBadRequest, "expected one statement");
+  Session session;
+  ExecuteRequest request;
+  request.session = &session;
+  const auto execute = [&](const std::string& statement) {
+    ExecuteResult result = Execute(statement, request);
+    if (result.error) throw *result.error;
+  };
+  for (const auto& [key, value] : settings) {
+    execute("SET " + QuoteString(key) + " = " + QuoteString(value));
+  }
+  auto* view = std::get_if<ast::CreateMaterializedView>(&statements[0].node);
+  if (view != nullptr) {
+    State::Run run{&request, &session, sql};
+    if (state_->catalog.Qualify(view->name, session) != name) {
+      throw Error(ErrorCode::kBadRequest, "the statement names another view than the path",
+                  view->name.range);
+    }
+    view->or_replace = true;
+    view->if_not_exists = false;
+    state_->ExecuteStatement(statements[0], run);
+  } else if (std::holds_alternative<ast::QueryStatement>(statements[0].node)) {
+    std::string text = "CREATE OR REPLACE MATERIALIZED VIEW " + QuoteName(name) + " AS\n";
+    const size_t before = text.size();
+    try {
+      execute(text + sql);
+    } catch (Error& error) {
+      // Positions are in what the client sent.
+      if (error.range && error.range->offset >= before) {
+        error.range->offset -= before;
+      } else {
+        error.range.reset();
+      }
+      throw;
+    }
+  } else {
+    throw Error(ErrorCode::kUnsupportedFeature,
+                "a job is put as a query or a CREATE MATERIALIZED VIEW", statements[0].range,
+                "INSERT is run by POST /v1/sql");
+  }
+  const JobInfo info = Job(name);
+  if (wanted.empty() || wanted == info.state) return info;
+  if (wanted == "RUNNING" && info.state != "PAUSED" && info.state != "STOPPED") return info;
+  return ControlJob(name, wanted == "RUNNING"  ? JobCommand::kResume
+                          : wanted == "PAUSED" ? JobCommand::kPause
+                                               : JobCommand::kStop);
 }
 
 }  // namespace millrace

@@ -137,6 +137,7 @@ struct Engine::State {
   // Unlocks before the rows are written.
   StatementResult InsertValues(const ast::Insert& insert, Plan plan,
                                std::unique_lock<std::recursive_mutex> lock);
+  bool HaveRead(const std::string& table, uint64_t end);
   StatementResult ChangeRows(const ChangeQuery& change, Run& run);  // UPDATE, DELETE
 
   // ---- jobs (engine_jobs.cc)

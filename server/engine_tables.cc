@@ -1,6 +1,7 @@
 // Tables without a connector: INSERT, UPDATE, DELETE and ingested rows.
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "server/engine_state.h"
@@ -98,23 +99,48 @@ bool Await(int64_t wait_micros, const std::atomic<bool>& stop, const std::functi
 
 }  // namespace
 
+// Whether the running jobs that read the table have read so much of its log. REQUIRES: the mutex.
+bool Engine::State::HaveRead(const std::string& table, uint64_t end) {
+  return std::ranges::all_of(pipelines, [&](auto& entry) {
+    Pipeline& pipeline = *entry.second;
+    return pipeline.Between([&] {
+      return std::ranges::all_of(pipeline.jobs(), [&](const auto& job) {
+        const bool runs = job->state == PipelineJob::State::kRunning ||
+                          job->state == PipelineJob::State::kRestarting;
+        const bool shadow = jobs.at(job->number).replacement != 0;
+        return shadow || !runs || job->flow->RowsRead(table).value_or(end) >= end;
+      });
+    });
+  });
+}
+
+// Views on views follow in the same step. What a job writes into a table of ours is read by others
+// later: then their reading of that is waited for, too.
 bool Engine::AwaitRows(const std::string& name, uint64_t end, int64_t wait_micros) {
+  std::map<std::string, uint64_t> wanted = {{name, end}};
+  std::set<std::string> followed;
   return Await(wait_micros, state_->shutting_down, [&] {
     std::lock_guard lock(state_->mutex);
     const Relation* relation = state_->catalog.Find(name);
     if (!relation || !relation->embedded() || state_->TableOf(*relation)->log_rows() < end) {
       throw Error(ErrorCode::kCursorExpired, "the token is of a table that is not there any more");
     }
-    return std::ranges::all_of(state_->pipelines, [&](auto& entry) {
-      Pipeline& pipeline = *entry.second;
-      return pipeline.Between([&] {
-        return std::ranges::all_of(pipeline.jobs(), [&](const auto& job) {
-          const bool runs = job->state == PipelineJob::State::kRunning ||
-                            job->state == PipelineJob::State::kRestarting;
-          return !runs || job->flow->RowsRead(name).value_or(end) >= end;
-        });
-      });
-    });
+    for (bool more = true; more;) {
+      more = false;
+      const std::map<std::string, uint64_t> now = wanted;
+      for (const auto& [table, rows] : now) {
+        if (!state_->HaveRead(table, rows)) return false;
+        if (!followed.insert(table).second) continue;
+        for (const auto& [number, job] : state_->jobs) {
+          const bool reads = std::ranges::find(job.reads, table) != job.reads.end();
+          const Relation* sink = reads ? state_->catalog.Find(job.sink) : nullptr;
+          if (sink == nullptr || !sink->embedded() || wanted.contains(sink->name)) continue;
+          wanted[sink->name] = state_->TableOf(*sink)->log_rows();
+          more = true;
+        }
+      }
+    }
+    return true;
   });
 }
 

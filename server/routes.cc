@@ -27,6 +27,7 @@ constexpr RouteDef kRoutes[] = {
     {"POST", "/v1/validate", HandleValidate},
     {"GET", "/v1/jobs", HandleJobs},
     {"GET", "/v1/jobs/{job}", HandleJob},
+    {"PUT", "/v1/jobs/{job}", HandlePutJob, true},
     {"DELETE", "/v1/jobs/{job}", HandleStopJob, true},
     {"POST", "/v1/jobs/{job}/{action}", HandleJobAction, true},
     {"GET", "/v1/tokens/{token}", HandleToken},

@@ -104,6 +104,7 @@ void HandleViewChanges(Api& api, Call* call);
 void HandleTableRows(Api& api, Call* call);
 void HandleJobs(Api& api, Call* call);
 void HandleJob(Api& api, Call* call);
+void HandlePutJob(Api& api, Call* call);
 void HandleStopJob(Api& api, Call* call);
 void HandleJobAction(Api& api, Call* call);
 void HandleToken(Api& api, Call* call);

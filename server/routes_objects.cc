@@ -199,6 +199,18 @@ void Control(Api& api, JobCommand command, Call* call) {
 
 }  // namespace
 
+void HandlePutJob(Api& api, Call* call) {
+  AllowParameters(*call, {});
+  const JobRequest request = ParseJobRequest(call->request.body, call->request.content_type);
+  call->text = request.sql;
+  const JobInfo job = api.engine().PutJob(call->arguments[0], request.sql, request.properties,
+                                          request.desired_state);
+  api.ForgetKeys();
+  std::string body;
+  AppendJsonJob(job, &body);
+  AnswerJson(std::move(body), call);
+}
+
 void HandleStopJob(Api& api, Call* call) {
   AllowParameters(*call, {});
   Control(api, JobCommand::kStop, call);

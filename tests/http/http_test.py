@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -1165,6 +1166,104 @@ class LifeTest(unittest.TestCase):
         self.query(server, "INSERT INTO t VALUES (3); FLUSH; STOP JOB 'o' WITH DRAIN")
         lines = sorted(line for part in out.glob("part-*") for line in part.read_text().split())
         self.assertEqual(lines, ["1", "2", "3"])
+        self.assertEqual(server.stop(), 0)
+
+    def test_full_disk(self):
+        """A limit of the files' size stands for a full disk: writes fail while it holds."""
+        server = Server(self.home, "--checkpoint-interval", "50 ms")
+        self.query(server, """
+            SET 'restart-strategy.exponential-delay.initial-backoff' = '50 ms';
+            SET 'restart-strategy.exponential-delay.max-backoff' = '100 ms';
+            CREATE TABLE t (a INT, b STRING);
+            CREATE MATERIALIZED VIEW v AS SELECT COUNT(*) AS n, SUM(a) AS s FROM t;
+            SET 'restart-strategy.type' = 'none';
+            CREATE MATERIALIZED VIEW x AS SELECT a, COUNT(*) AS n FROM t GROUP BY a;
+            CREATE MATERIALIZED VIEW y AS SELECT COUNT(*) AS groups_ FROM x;
+            SET 'restart-strategy.type' = 'fixed-delay';
+            SET 'restart-strategy.fixed-delay.attempts' = '2';
+            SET 'restart-strategy.fixed-delay.delay' = '20 ms';
+            CREATE MATERIALIZED VIEW z AS SELECT MAX(a) AS m FROM t;
+            INSERT INTO t VALUES (1, 'a'); FLUSH""")
+        def limit(size):
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        limit(256)
+        refused = self.query(server, "INSERT INTO t VALUES (2, '" + 500 * "b" + "')")
+        self.assertEqual(refused["error"]["code"], "IO_ERROR")
+        self.call(server, "POST", "/v1/jobs/v/checkpoint")
+        self.await_state(server, "v", "RESTARTING")
+        self.assertEqual(self.call(server, "GET", "/v1/jobs/v").json["error"]["code"], "IO_ERROR")
+        self.call(server, "POST", "/v1/jobs/x/checkpoint")
+        self.await_state(server, "x", "FAILED")
+        self.call(server, "POST", "/v1/jobs/z/checkpoint")
+        self.await_state(server, "z", "FAILED")
+        self.assertEqual(self.call(server, "GET", "/v1/jobs/z").json["restarts"], 2)
+        rows = lambda view: self.call(server, "GET", f"/v1/views/{view}/rows").json["rows"]
+        self.assertEqual((rows("v"), rows("x")), ([[1, 1]], [[1, 1]]))
+        refused = self.query(server, "CREATE TABLE u (a INT)")
+        self.assertEqual(refused["error"]["code"], "IO_ERROR")
+        limit(resource.RLIM_INFINITY)
+        self.await_state(server, "v", "RUNNING")
+        self.assertNotIn("error", self.query(server, "INSERT INTO t VALUES (3, 'c'); FLUSH; CREATE TABLE u (a INT)"))
+        self.assertEqual(rows("v"), [[2, 4]])
+        # A failed view that is read is made anew with what reads it.
+        answer = self.call(server, "POST", "/v1/jobs/x/restart")
+        self.assertEqual((answer.status, answer.json["state"]), (202, "RUNNING"))
+        self.query(server, "FLUSH")
+        self.assertEqual((rows("x"), rows("y")), ([[1, 1], [3, 1]], [[2]]))
+        server.stop(signal.SIGKILL)
+        server = Server(self.home)
+        self.assertEqual((rows("v"), rows("x"), rows("y")), ([[2, 4]], [[1, 1], [3, 1]], [[2]]))
+        failed = self.call(server, "GET", "/v1/jobs/z").json
+        self.assertEqual((failed["state"], failed["error"]["code"]), ("FAILED", "IO_ERROR"))
+        self.call(server, "POST", "/v1/jobs/z/restart")
+        self.query(server, "FLUSH")
+        self.assertEqual((self.state(server, "z"), rows("z")), ("RUNNING", [[3]]))
+        self.query(server, "INSERT INTO t VALUES (5, 'd'); FLUSH")
+        self.assertEqual((rows("v"), rows("y")), ([[3, 9]], [[3]]))
+        self.assertEqual(server.stop(), 0)
+
+    def test_put_jobs(self):
+        server = Server(self.home)
+        self.query(server, "CREATE TABLE t (a INT); INSERT INTO t VALUES (1), (2)")
+        def put(name, body):
+            return self.call(server, "PUT", f"/v1/jobs/{name}", json.dumps(body),
+                             Content_Type="application/json")
+        rows = lambda: self.call(server, "GET", "/v1/views/v/rows").json["rows"]
+        made = put("v", {"sql": "SELECT SUM(a) AS s FROM t"})
+        self.assertEqual((made.status, made.json["state"], rows()), (200, "RUNNING", [[3]]))
+        same = put("v", {"sql": "SELECT SUM(a) AS s FROM t", "desired_state": "RUNNING"})
+        self.assertEqual(same.json["id"], made.json["id"])
+        other = put("v", {"sql": "SELECT MAX(a) AS s FROM t", "properties": {"parallelism.default": "3"}})
+        self.assertNotEqual(other.json["id"], made.json["id"])
+        self.assertEqual((other.status, rows()), (200, [[2]]))
+        keyed = put("v", {"sql": "CREATE MATERIALIZED VIEW v AS SELECT a, COUNT(*) AS n FROM t GROUP BY a"})
+        self.assertEqual((keyed.status, rows()), (200, [[1, 1], [2, 1]]))
+        self.assertEqual(self.call(server, "GET", "/v1/views/v/rows?a=2").json["rows"], [[2, 1]])
+        paused = put("v", {"sql": "SELECT a, COUNT(*) AS n FROM t GROUP BY a", "desired_state": "PAUSED"})
+        self.assertEqual(paused.json["state"], "PAUSED")
+        for name, body, code in (("w", {"sql": "CREATE MATERIALIZED VIEW v AS SELECT 1 AS a"}, "BAD_REQUEST"),
+                                 ("v", {"sql": "SELECT a FRM t"}, "SQL_SYNTAX"),
+                                 ("v", {"sql": "DROP TABLE t"}, "UNSUPPORTED_FEATURE"),
+                                 ("v", {"sql": "SELECT 1 AS a", "desired_state": "GONE"}, "BAD_REQUEST"),
+                                 ("v", {"sql": "SELECT 1 AS a", "state": "RUNNING"}, "BAD_REQUEST")):
+            self.assertEqual(put(name, body).json["error"]["code"], code)
+        server.stop(signal.SIGKILL)
+        server = Server(self.home)
+        self.assertEqual((self.state(server, "v"), rows()), ("PAUSED", [[1, 1], [2, 1]]))
+        self.assertEqual(server.stop(), 0)
+
+    def test_tokens_cover_what_jobs_write_into_tables(self):
+        server = Server(self.home)
+        self.query(server, """
+            CREATE TABLE t (a INT); CREATE TABLE u (a INT);
+            CREATE MATERIALIZED VIEW v AS SELECT a + 1 AS a FROM t;
+            INSERT INTO u SELECT a FROM v;
+            CREATE MATERIALIZED VIEW w AS SELECT COUNT(*) AS n FROM u;
+            CREATE MATERIALIZED VIEW x AS SELECT n + 1 AS n FROM w""")
+        for n in range(1, 30):
+            token = self.post_rows(server, "t", json.dumps({"a": n})).json["token"]
+            answer = self.call(server, "GET", f"/v1/views/x/rows?min_snapshot={token}")
+            self.assertEqual(answer.json["rows"], [[n + 1]])
         self.assertEqual(server.stop(), 0)
 
     def await_state(self, server, job, state):

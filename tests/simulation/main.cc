@@ -38,13 +38,14 @@ int main(int argc, char** argv) {
   }
   fs::remove_all(directory);
   std::printf("%llu seeds from %llu, %llu actions, %llu kills, %llu power failures, %llu spells of "
-              "faults, %llu checks: %llu failed\n",
+              "faults, %llu checks, %llu replacements: %llu failed\n",
               static_cast<unsigned long long>(count), static_cast<unsigned long long>(seed),
               static_cast<unsigned long long>(counts.actions),
               static_cast<unsigned long long>(counts.kills),
               static_cast<unsigned long long>(counts.power_failures),
               static_cast<unsigned long long>(counts.faults),
               static_cast<unsigned long long>(counts.checks),
+              static_cast<unsigned long long>(counts.replacements),
               static_cast<unsigned long long>(failed));
   return failed == 0 ? 0 : 1;
 }
