@@ -352,6 +352,7 @@ void TableLog::State::Repair() {
   synced_end = log->end();
   Publish();
   changed.notify_all();
+  CallListeners();
 }
 
 // Those that are old and, should there still be too many, the oldest.

@@ -95,12 +95,13 @@ void Pipeline::Run() {
     RunTasks();
     const bool worked = StepOnce();
     // With a budget one after the other, so that there are moments at which rows can be evicted.
-    const bool may_begin = options_.budget == nullptr || store_ == nullptr || store_->AllApplied();
+    const bool may_begin = options_.budget == nullptr || store_ == nullptr ||
+                           store_->AllApplied() || store_->Failing();
     if (options_.checkpoint_interval_micros > 0 && NowMicros() >= next_checkpoint_ && may_begin) {
       BeginCheckpoint();
     }
     PollCommit();
-    const bool warms = WarmState();
+    const bool warms = WarmQuietly();
     if (checkpoint_) {
       ContinueCheckpoint(pressed_ ? kPressedSliceMicros : kSliceMicros);
     } else if (!worked && !warms) {
@@ -324,6 +325,15 @@ void Pipeline::Publish(std::vector<PipelineJob*> stepped) {
   }
 }
 
+bool Pipeline::WarmQuietly() {
+  try {
+    return WarmState();
+  } catch (const Error& error) {
+    RestartAll(Error(ErrorCode::kIo, error.message));
+    return false;
+  }
+}
+
 bool Pipeline::StepOnce(size_t* embedded) {
   if (rebuild_micros_) return false;
   if (replay_) {
@@ -336,7 +346,7 @@ bool Pipeline::StepOnce(size_t* embedded) {
       return false;
     }
   }
-  if (options_.manual) WarmState();
+  if (options_.manual) WarmQuietly();
   std::vector<PipelineJob*> stepped;
   std::vector<std::pair<uint32_t, std::string>> cuts;
   const int64_t now = options_.clock();
@@ -367,7 +377,11 @@ bool Pipeline::StepOnce(size_t* embedded) {
   Publish(stepped);
   stepped.back()->busy_micros += NowMicros() - began;
   CheckMemory(now);
-  KeepBudget();
+  try {
+    KeepBudget();
+  } catch (const Error& error) {
+    RestartAll(Error(ErrorCode::kIo, error.message));
+  }
   return true;
 }
 

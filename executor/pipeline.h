@@ -158,6 +158,7 @@ class Pipeline {
   void EvictByCheckpoint(size_t target);
   // Brings in some of what a restart left in the store; whether there may be more.
   bool WarmState();
+  bool WarmQuietly();  // An error restarts the jobs.
   void End(PipelineJob& job, PipelineJob::State state);
   void Publish(std::vector<PipelineJob*> stepped);
   bool PrepareViews(PipelineJob& job);

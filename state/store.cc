@@ -552,6 +552,11 @@ bool Store::AllApplied() const {
   return state_->error == nullptr && state_->applied >= state_->enqueued;
 }
 
+bool Store::Failing() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->error != nullptr;
+}
+
 void Store::TryAgain() { state_->TryAgain(); }
 
 void Store::WaitApplied() {

@@ -109,6 +109,8 @@ class Store {
   void WaitApplied();
   // Whether every sealed segment is.
   bool AllApplied() const;
+  // Whether one could not be, and waits for TryAgain() or the next commit.
+  bool Failing() const;
   // After an error: opens what has to be opened again, and segments that could not be applied are
   // tried again. Throws Error(kIo) when it still does not work.
   void TryAgain();
