@@ -17,7 +17,8 @@ namespace millrace {
 namespace {
 
 constexpr auto kLook = std::chrono::milliseconds(5);
-constexpr size_t kManualSteps = 1'000'000;  // A job that always has something to do must not hang tests.
+constexpr size_t kManualSteps =
+    1'000'000;  // A job that always has something to do must not hang tests.
 
 bool SameColumns(const Relation& a, const Relation& b) {
   const Schema one = a.schema(), other = b.schema();
@@ -120,9 +121,10 @@ Engine::State::Replacement Engine::State::PlanReplacement(ast::CreateMaterialize
   plan.session = *run.session;
   const Relation& added = plan.catalog->Add(std::move(relation), s.name.range);
   if (plan.names.size() > 1 && !SameColumns(old, added)) {
-    throw Error(ErrorCode::kDependentObjects,
-                "\"" + plan.names[1] + "\" reads it, so its columns and its key must stay as they are",
-                s.name.range, "drop \"" + plan.names[1] + "\" first");
+    throw Error(
+        ErrorCode::kDependentObjects,
+        "\"" + plan.names[1] + "\" reads it, so its columns and its key must stay as they are",
+        s.name.range, "drop \"" + plan.names[1] + "\" first");
   }
   plan.unchanged = ToSql(*old.query) == ToSql(*added.query) && old.settings == added.settings &&
                    SameColumns(old, added) &&
@@ -256,8 +258,8 @@ void Engine::State::RunReplacement(Replacement& plan, std::unique_lock<std::recu
       if (shutting_down) throw Error(ErrorCode::kShuttingDown, "the server is shutting down");
       if (CaughtUp(plan) && TakePlaces(plan)) return;
       if (NowMicros() >= deadline || n >= kManualSteps) {
-        throw Error(ErrorCode::kTimeout, "\"" + plan.name +
-                                             "\" stays as it was: the new query has not caught up");
+        throw Error(ErrorCode::kTimeout,
+                    "\"" + plan.name + "\" stays as it was: the new query has not caught up");
       }
       if (options.manual) {
         if (store) RestartDue();
@@ -298,7 +300,8 @@ StatementResult Engine::State::ReplaceView(ast::CreateMaterializedView& s, const
 
 // Its state since the last checkpoint is not known any more, and others went on with what it gave:
 // all that reads it is made anew with it, from the start of what they read.
-void Engine::State::RebuildFailed(const std::string& view, std::unique_lock<std::recursive_mutex> lock) {
+void Engine::State::RebuildFailed(const std::string& view,
+                                  std::unique_lock<std::recursive_mutex> lock) {
   const std::string text = catalog.Find(view)->sql;
   Session session = SessionOf(view);
   const ExecuteRequest request;

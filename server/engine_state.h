@@ -30,7 +30,7 @@ struct JobRecord {
   std::string sink;  // INSERT: the table written to.
   std::vector<std::string> reads;
   std::unique_ptr<Plan> insert_plan;  // INSERT; a view's plan is in its relation.
-  Session session;           // That it was made in.
+  Session session;                    // That it was made in.
   // A shadow of a replacement: not 0 until it takes the place of the job of its name. Its plan is
   // here, and refers to relations of the catalog that it was made in.
   uint32_t replacement = 0;
@@ -138,6 +138,7 @@ struct Engine::State {
   StatementResult InsertValues(const ast::Insert& insert, Plan plan,
                                std::unique_lock<std::recursive_mutex> lock);
   bool HaveRead(const std::string& table, uint64_t end);
+  std::vector<const Relation*> TablesFedBy(const std::string& table) const;
   StatementResult ChangeRows(const ChangeQuery& change, Run& run);  // UPDATE, DELETE
 
   // ---- jobs (engine_jobs.cc)
@@ -229,7 +230,8 @@ struct Engine::State {
   void LogReplacement(const Replacement& plan);
   // That the object was made in.
   Session SessionOf(const std::string& name) const;
-  // Durable when it returns; throws when it was not done, and then it will not be. Null store: nothing.
+  // Durable when it returns; throws when it was not done, and then it will not be. Null store:
+  // nothing.
   void PutMeta(const MetaChanges& changes);
   // Durable sooner or later: what a driver's thread has to say. Does not throw.
   void NoteMeta(const MetaChanges& changes);

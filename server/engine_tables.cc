@@ -18,8 +18,8 @@ void CheckNotNull(const Relation& table, std::span<const Column> columns, size_t
       if (table.columns[c].kind != TableColumn::Kind::kPhysical) continue;
       const Column& column = columns[physical++];
       if (table.columns[c].type.nullable || !column.IsNull(i)) continue;
-      throw Error(ErrorCode::kTypeMismatch,
-                  "column \"" + table.columns[c].name + "\" is NOT NULL", range(c, i));
+      throw Error(ErrorCode::kTypeMismatch, "column \"" + table.columns[c].name + "\" is NOT NULL",
+                  range(c, i));
     }
   }
 }
@@ -114,6 +114,26 @@ bool Engine::State::HaveRead(const std::string& table, uint64_t end) {
   });
 }
 
+// The tables of ours that jobs write to which read the table, also through views. REQUIRES: the
+// mutex.
+std::vector<const Relation*> Engine::State::TablesFedBy(const std::string& table) const {
+  std::set<std::string> reached = {table}, sinks;
+  for (size_t before = 0; before != reached.size();) {
+    before = reached.size();
+    for (const auto& [number, job] : jobs) {
+      const auto is_reached = [&](const std::string& name) { return reached.contains(name); };
+      if (std::ranges::none_of(job.reads, is_reached)) continue;
+      job.sink.empty() ? reached.insert(job.name) : sinks.insert(job.sink);
+    }
+  }
+  std::vector<const Relation*> tables;
+  for (const std::string& name : sinks) {
+    const Relation* sink = catalog.Find(name);
+    if (sink != nullptr && sink->embedded()) tables.push_back(sink);
+  }
+  return tables;
+}
+
 // Views on views follow in the same step. What a job writes into a table of ours is read by others
 // later: then their reading of that is waited for, too.
 bool Engine::AwaitRows(const std::string& name, uint64_t end, int64_t wait_micros) {
@@ -131,12 +151,8 @@ bool Engine::AwaitRows(const std::string& name, uint64_t end, int64_t wait_micro
       for (const auto& [table, rows] : now) {
         if (!state_->HaveRead(table, rows)) return false;
         if (!followed.insert(table).second) continue;
-        for (const auto& [number, job] : state_->jobs) {
-          const bool reads = std::ranges::find(job.reads, table) != job.reads.end();
-          const Relation* sink = reads ? state_->catalog.Find(job.sink) : nullptr;
-          if (sink == nullptr || !sink->embedded() || wanted.contains(sink->name)) continue;
-          wanted[sink->name] = state_->TableOf(*sink)->log_rows();
-          more = true;
+        for (const Relation* sink : state_->TablesFedBy(table)) {
+          more |= wanted.emplace(sink->name, state_->TableOf(*sink)->log_rows()).second;
         }
       }
     }
@@ -229,8 +245,8 @@ StatementResult Engine::State::ChangeRows(const ChangeQuery& change, Run& run) {
     table->Change(std::move(writing), gone, come);
   }
   run.wrote = true;
-  StatementResult result = change.updates ? Changed("update", "updated", count)
-                                          : Changed("delete", "deleted", count);
+  StatementResult result =
+      change.updates ? Changed("update", "updated", count) : Changed("delete", "deleted", count);
   result.notices = std::move(found.notices);
   return result;
 }

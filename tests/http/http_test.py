@@ -198,7 +198,7 @@ class ApiTest(unittest.TestCase):
         response = self.request("GET", "/v1/sql")
         self.assertEqual(response.status, 405)
         self.assertEqual(response.headers["allow"], "POST")
-        self.assertEqual(self.request("PUT", "/v1/jobs/x", "{}").status, 405)
+        self.assertEqual(self.request("PUT", "/v1/jobs", "{}").status, 405)
 
     def test_foreign_hosts_and_origins(self):
         for host in ("evil.example", "localhost.evil.example:80", "127.0.0.1.nip.io"):
