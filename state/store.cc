@@ -147,31 +147,27 @@ struct Store::State {
     return directory.segments() + "/" + name.file();
   }
   void Check(const leveldb::Status& status, ErrorCode code = ErrorCode::kIo) const;
-  std::optional<std::string> Get(std::string_view key) const;
+  std::optional<std::string> Get(std::string_view key);
   void Write(leveldb::WriteBatch* batch);
+  // REQUIRES: write_mutex.
+  void WriteNext(leveldb::WriteBatch* batch);
   // Calls f(key, value) for [begin, end) until it returns false.
   template <class F>
   void ScanRange(std::string_view begin, std::string_view end, F f,
-                 const StoreSnapshot* snapshot = nullptr) const;
+                 const StoreSnapshot* snapshot = nullptr);
 
   void OpenDatabase();
   // After a failed write LevelDB takes no other until it is opened again; so it is, and what was in
-  // doubt is found out. Throws Error(kIo) while that does not work.
+  // doubt is found out. Throws Error(kIo) while that does not work. REQUIRES: write_mutex.
   void Reopen();
   // Reopens if need be, and lets the applier try again what it could not do.
   void TryAgain();
   void ResolveSeals();
-  // REQUIRES: db_mutex, at least shared.
-  leveldb::DB& Database() const {
-    if (!db) {
-      throw Error(ErrorCode::kIo, "the database in data directory '" + directory.path() +
-                                      "' could not be opened again");
-    }
-    return *db;
-  }
+  // For the time of the lock. Where opening it again has failed, that is tried once more.
+  std::shared_lock<std::shared_mutex> UseDatabase();
   void RecoverSegments();
   // Whether the segment, found when opening, is still needed.
-  bool IsPending(const SegmentName& name) const;
+  bool IsPending(const SegmentName& name);
 
   void Seal(uint32_t pipeline, const SealedEpoch& epoch, bool has_segment);
   void Enqueue(const SegmentName& name);
@@ -188,16 +184,19 @@ struct Store::State {
   std::unique_ptr<leveldb::Env> env = MakeReadEnv();
   std::unique_ptr<leveldb::Cache> cache;
   std::unique_ptr<const leveldb::FilterPolicy> filter;
+  // Held from a write until it is known whether it has failed: LevelDB would put the next one
+  // behind the broken record in its log, call it written, and lose it when it is opened again.
+  std::mutex write_mutex;
   mutable std::shared_mutex db_mutex;  // Shared by what uses `db`, alone to open it again.
   std::shared_ptr<leveldb::DB> db;     // Shared with snapshots.
-  std::atomic<bool> broken = false;  // A write has failed.
+  std::atomic<bool> broken = false;    // A write has failed.
 
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<SegmentName> queue;  // Sealed, not applied; the first one may be in work.
   uint64_t enqueued = 0;
   uint64_t applied = 0;
-  std::exception_ptr error;  // Of the applier, which waits for TryAgain().
+  std::exception_ptr error;           // Of the applier, which waits for TryAgain().
   std::vector<SegmentName> in_doubt;  // Their seal failed: whether it is there shows when reopened.
   bool stopping = false;
   std::thread applier;
@@ -224,33 +223,52 @@ void Store::State::Check(const leveldb::Status& status, ErrorCode code) const {
   throw Error(code, "database in data directory '" + directory.path() + "': " + status.ToString());
 }
 
-std::optional<std::string> Store::State::Get(std::string_view key) const {
+std::shared_lock<std::shared_mutex> Store::State::UseDatabase() {
+  std::shared_lock lock(db_mutex);
+  if (db) return lock;
+  lock.unlock();
+  {
+    const std::lock_guard write_lock(write_mutex);
+    Reopen();
+  }
+  lock.lock();
+  if (!db)
+    throw Error(ErrorCode::kIo, "cannot open the database in '" + directory.path() + "' again");
+  return lock;
+}
+
+std::optional<std::string> Store::State::Get(std::string_view key) {
   std::string value;
-  const std::shared_lock lock(db_mutex);
-  const leveldb::Status status = Database().Get({}, AsSlice(key), &value);
+  const auto lock = UseDatabase();
+  const leveldb::Status status = db->Get({}, AsSlice(key), &value);
   if (status.IsNotFound()) return {};
   Check(status);
   return value;
 }
 
 void Store::State::Write(leveldb::WriteBatch* batch) {
+  const std::lock_guard lock(write_mutex);
+  WriteNext(batch);
+}
+
+void Store::State::WriteNext(leveldb::WriteBatch* batch) {
   if (broken) Reopen();
   leveldb::WriteOptions write;
   write.sync = options.sync;
-  const std::shared_lock lock(db_mutex);
-  const leveldb::Status status = Database().Write(write, batch);
+  const std::shared_lock lock(db_mutex);  // It is open: what failed is opened again above.
+  const leveldb::Status status = db->Write(write, batch);
   if (!status.ok()) broken = true;
   Check(status);
 }
 
 template <class F>
 void Store::State::ScanRange(std::string_view begin, std::string_view end, F f,
-                             const StoreSnapshot* snapshot) const {
+                             const StoreSnapshot* snapshot) {
   leveldb::ReadOptions read;
   if (snapshot != nullptr) read.snapshot = snapshot->get();
   read.fill_cache = false;
-  const std::shared_lock lock(db_mutex);
-  const std::unique_ptr<leveldb::Iterator> rows(Database().NewIterator(read));
+  const auto lock = UseDatabase();
+  const std::unique_ptr<leveldb::Iterator> rows(db->NewIterator(read));
   for (rows->Seek(AsSlice(begin)); rows->Valid(); rows->Next()) {
     const std::string_view key = AsView(rows->key());
     if (key >= end || !f(key, AsView(rows->value()))) break;
@@ -273,7 +291,12 @@ void Store::State::OpenDatabase() {
   db.reset(opened);
   // What replaying LevelDB's log took would stay with the process.
   ::malloc_trim(0);
-  if (options.sync) SyncDirectory(directory.path());  // LevelDB makes its directory itself.
+  if (!options.sync) return;
+  SyncDirectory(directory.path());  // LevelDB makes its directory itself.
+  // It has read its log, which may not have been synced before the process was killed, and has put
+  // CURRENT in its place by a name that it does not sync. With the old one it would read the log
+  // again.
+  SyncDirectory(directory.database());
 }
 
 void Store::State::Reopen() {
@@ -310,7 +333,10 @@ void Store::State::ResolveSeals() {
 }
 
 void Store::State::TryAgain() {
-  if (broken) Reopen();
+  if (broken) {
+    const std::lock_guard lock(write_mutex);
+    Reopen();
+  }
   std::unique_lock lock(mutex);
   if (!error) return;
   error = nullptr;
@@ -320,7 +346,7 @@ void Store::State::TryAgain() {
   if (error) std::rethrow_exception(error);
 }
 
-bool Store::State::IsPending(const SegmentName& name) const {
+bool Store::State::IsPending(const SegmentName& name) {
   const auto sealed = Get(PipelineKey('e', name.pipeline));
   if (!sealed || name.epoch > DecodeSeal(*sealed).sealed.epoch) return false;
   const auto applied_epoch = Get(PipelineKey('a', name.pipeline));
@@ -356,8 +382,9 @@ void Store::State::RecoverSegments() {
 void Store::State::Seal(uint32_t pipeline, const SealedEpoch& epoch, bool has_segment) {
   leveldb::WriteBatch batch;
   batch.Put(PipelineKey('e', pipeline), Encode(epoch, has_segment));
+  const std::lock_guard write_lock(write_mutex);
   try {
-    Write(&batch);
+    WriteNext(&batch);
   } catch (const Error&) {
     // The segment stays until it is known whether the epoch is sealed.
     const std::lock_guard lock(mutex);
@@ -510,10 +537,10 @@ void Store::Scan(OperatorId op, size_t p, size_t partitions,
            });
 }
 
-void Store::ScanFrom(OperatorId op, const StateKey& from, uint32_t end,
-                     const StoreSnapshot* snapshot,
-                     const std::function<bool(uint32_t vnode, std::string_view key,
-                                              std::string_view value)>& f) const {
+void Store::ScanFrom(
+    OperatorId op, const StateKey& from, uint32_t end, const StoreSnapshot* snapshot,
+    const std::function<bool(uint32_t vnode, std::string_view key, std::string_view value)>& f)
+    const {
   if (from.vnode >= end) return;
   std::string begin;
   AppendStateKey(op, from.vnode, from.key, &begin);
@@ -533,8 +560,8 @@ void Store::Get(OperatorId op, std::span<const StateKey> rows, const StoreSnapsh
   for (size_t i = 0; i < rows.size(); ++i) {
     key.clear();
     AppendStateKey(op, rows[i].vnode, rows[i].key, &key);
-    const std::shared_lock lock(state_->db_mutex);
-    const leveldb::Status status = state_->Database().Get(read, key, &value);
+    const auto lock = state_->UseDatabase();
+    const leveldb::Status status = state_->db->Get(read, key, &value);
     if (status.IsNotFound()) continue;
     state_->Check(status);
     f(i, value);
@@ -542,8 +569,7 @@ void Store::Get(OperatorId op, std::span<const StateKey> rows, const StoreSnapsh
 }
 
 std::shared_ptr<const StoreSnapshot> Store::Snapshot() const {
-  const std::shared_lock lock(state_->db_mutex);
-  state_->Database();
+  const auto lock = state_->UseDatabase();
   return std::make_shared<const StoreSnapshot>(state_->db);
 }
 
@@ -602,8 +628,8 @@ uint64_t Store::ApproximateBytes(OperatorId op) const {
   const std::string end = StateKeyBehind(op, kVnodes - 1);
   const leveldb::Range range(begin, end);
   uint64_t size = 0;
-  const std::shared_lock lock(state_->db_mutex);
-  state_->Database().GetApproximateSizes(&range, 1, &size);
+  const auto lock = state_->UseDatabase();
+  state_->db->GetApproximateSizes(&range, 1, &size);
   return size;
 }
 
