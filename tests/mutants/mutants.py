@@ -143,7 +143,7 @@ MUTANTS = [
         "const bool gone = false;")]),
     ("unnest_drops_rows_without_elements", [(
         "executor/unnest.cc",
-        "if (length == 0 && plan_.outer) {",
+        "if (parts[i].none && plan_.outer) {",
         "if (false) {")]),
     ("unnest_counts_from_zero", [(
         "executor/unnest.cc",
@@ -151,8 +151,8 @@ MUTANTS = [
         "static_cast<int32_t>(places[i]);")]),
     ("unnest_takes_the_first_length", [(
         "executor/unnest.cc",
-        "length = std::max(length, LengthOf(collection, i));",
-        "length = LengthOf(collections[0], i);")]),
+        "parts[i].end = std::max(parts[i].end, LengthOf(collection, i));",
+        "parts[i].end = LengthOf(collections[0], i);")]),
     ("unnest_of_multiset_gives_each_once", [(
         "executor/unnest.cc",
         "static_cast<size_t>(std::max(0, count)), k);",

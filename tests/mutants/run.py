@@ -3,8 +3,10 @@
 SQL tests fail.
 
     tests/mutants/run.py [--work DIR] [--only NAME]... [--jobs N]
+    tests/mutants/run.py --check
 
 By hand only: every mutant is a build. With --work the copy and its build are kept for the next run.
+--check says only whether the source still has the places that mutants change.
 """
 
 import argparse
@@ -105,12 +107,24 @@ def check_mutant(target, edits, jobs):
         undo(old)
 
 
+def check_places():
+    lost = [f"{name}: {file}" for name, edits in MUTANTS for file, text, _ in edits
+            if (ROOT / file).read_text().count(text) != 1]
+    for place in lost:
+        print("not there, or more than once:", place)
+    print(f"mutants: {len(MUTANTS)} looked at, {len(lost)} failed")
+    return 1 if lost else 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", help="keep the copy and its build here")
     parser.add_argument("--only", action="append", default=[], help="the name of a mutant")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
+    if arguments.check:
+        return check_places()
     unknown = set(arguments.only) - {name for name, _ in MUTANTS}
     if unknown:
         parser.error(f"no such mutant: {', '.join(sorted(unknown))}")
