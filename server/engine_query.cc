@@ -109,17 +109,18 @@ std::map<std::string, std::vector<Batch>> Engine::State::Snapshot(const Plan& pl
   std::set<std::string> views, systems;
   CollectScans(*plan.root, &views, &systems);
   std::map<std::string, std::vector<Batch>> rows;
+  for (const std::string& name : views) {
+    // Before any pipeline's lock: others take this one first.
+    std::shared_lock views_lock(views_mutex);
+    const auto open = this->views.find(name);
+    if (open != this->views.end() && open->second.view == nullptr) {
+      throw Error(ErrorCode::kNotReady, "materialized view \"" + name + "\" is being restarted");
+    }
+  }
   std::map<Pipeline*, std::shared_lock<std::shared_mutex>> locks;
   for (const std::string& name : views) {
     const JobRecord& record = *FindViewJob(name);
     Pipeline& pipeline = PipelineOf(record);
-    {
-      std::shared_lock views_lock(views_mutex);
-      const auto open = this->views.find(name);
-      if (open != this->views.end() && open->second.view == nullptr) {
-        throw Error(ErrorCode::kNotReady, "materialized view \"" + name + "\" is being restarted");
-      }
-    }
     if (!locks.contains(&pipeline)) locks[&pipeline] = std::shared_lock(pipeline.view_lock());
   }
   std::map<std::string, std::vector<ViewSnapshot>> snapshots;
